@@ -17,7 +17,13 @@ from ari_agent.clock import now_ms
 from ari_agent.contract.agent import AgentSettings
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import (
+    TRANSFER_TIMEOUT_S,
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+)
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
 from ari_agent.contract.phone_call import PhoneCallCreate
@@ -179,7 +185,7 @@ class ApiDependencies:
     api_key: str = field(repr=False)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Sequence[MetricsSource] = ()
-    transfer_timeout_s: float = 330.0
+    transfer_timeout_s: float = TRANSFER_TIMEOUT_S
     now_ms: Callable[[], int] = now_ms
     outbound: Originator | None = None
     batches: Batches | None = None

@@ -105,4 +105,6 @@ def _to_login(request: web.Request) -> web.Response:
 
 
 def _error_page(request: web.Request, status: int, text: str) -> web.Response:
+    if request.headers.get("HX-Request") == "true":  # said in the page that asked
+        return request.app[PAGES].piece("outcome.html", {"outcome": text, "failed": True}, status=status)
     return request.app[PAGES].page("error.html", request.get(SESSION), status=status, text=text)

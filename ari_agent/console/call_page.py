@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from functools import partial
 from typing import Final
 
@@ -12,18 +11,15 @@ from aiohttp import web
 
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
-from ari_agent.console.access import see_other
 from ari_agent.console.call_story import told
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
-from ari_agent.console.live_record import live_record
 from ari_agent.console.log_entries import log_entries
 from ari_agent.console.login_session import LoginSession
+from ari_agent.console.requested_call import record_of
 from ari_agent.console.sip_ladder import ladder
 from ari_agent.console.transcript_rows import fitting, transcript_rows
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import HangupRequest
 from ari_agent.contract.call_list import TRANSCRIPTS
-from ari_agent.errors import UnknownCall
 
 _LOG_BYTES: Final = 512 * 1024
 """How much of a call's log one page shows; the rest is in the file."""
@@ -32,13 +28,12 @@ _LONG_TRANSCRIPT: Final = 500
 """Utterances; the record of a call with more of them is shown without its transcripts, which the page has."""
 _RAW_CHARACTERS: Final = 256 * 1024
 _ARTEFACTS: Final = "/artefacts/"
-_CALL_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _SECRET: Final = frozenset({"access_token"})
 
 
 async def show_call(request: web.Request) -> web.Response:
     """Show the page of the call that the path names."""
-    call = await _record(request)
+    call = await record_of(request)
     log, is_whole = await _log(request.app[DEPENDENCIES].artefacts, call)
     is_live = request.app[DEPENDENCIES].calls.record(call.call_id) is not None
     # in a thread: the page of a long call takes so long that callers would hear it
@@ -75,30 +70,6 @@ def _page(
         raw=raw[:_RAW_CHARACTERS],
         raw_is_whole=not is_long and len(raw) <= _RAW_CHARACTERS,
     )
-
-
-async def hang_up(request: web.Request) -> web.Response:
-    """Hang a call up, and show its page."""
-    call_id = _call_id(request)
-    await request.app[DEPENDENCIES].calls.stop_call(call_id, HangupRequest())
-    return see_other(f"/console/calls/{call_id}")
-
-
-async def _record(request: web.Request) -> Call:
-    dependencies, call_id = request.app[DEPENDENCIES], _call_id(request)
-    if live := dependencies.calls.record(call_id):
-        return live_record(live)
-    call = await dependencies.store.calls.get(call_id)
-    if call is None:
-        raise UnknownCall(call_id)
-    return call
-
-
-def _call_id(request: web.Request) -> str:
-    value = request.match_info["call_id"]
-    if not _CALL_ID.fullmatch(value):  # NUL, among others, is nothing that a database is asked for
-        raise UnknownCall(ascii(value[:32]))
-    return value
 
 
 def _path(url: str | None) -> str:

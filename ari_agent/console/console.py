@@ -6,10 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, listen, login, now, static_files
+from ari_agent.console import call_control, call_list, call_page, listen, login, now, static_files
 from ari_agent.console.access import require_login, show_errors
-from ari_agent.console.dependencies import DEPENDENCIES, LEVELS_FEED, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
-from ari_agent.console.levels import levels_feed
+from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
 from ari_agent.console.pages import Pages
 
@@ -24,7 +23,10 @@ _ROUTES: Final = (
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
     web.get("/calls/{call_id}/listen", listen.listen_to_call, allow_head=False),
-    web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.get("/calls/{call_id}/control", call_control.show_control),
+    web.post("/calls/{call_id}/hang-up", call_control.hang_up),
+    web.post("/calls/{call_id}/transfer", call_control.transfer),
+    web.post("/calls/{call_id}/keys", call_control.send_keys),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -38,8 +40,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[DEPENDENCIES] = dependencies
     app[SIGNER] = LoginSigner.of_keys(dependencies.api_key, dependencies.read_only_key)
     app[PAGES] = Pages(app[SIGNER])
-    app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
-    app[LEVELS_FEED] = levels_feed(dependencies, shown=now.SHOWN)
+    app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
     login.remember_logins(app)
     app.add_routes(_ROUTES)
@@ -48,5 +49,4 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
 
 
 async def _close_feeds(app: web.Application) -> None:
-    await app[NOW_FEED].close()
-    await app[LEVELS_FEED].close()
+    await app[now.NOW_FEEDS].close()

@@ -12,12 +12,18 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.clock import now_ms
-from ari_agent.console.live_feed import LiveFeed
 from ari_agent.console.login_session import LoginSession, LoginSigner
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import HangupRequest
+from ari_agent.contract.call_control import (
+    TRANSFER_TIMEOUT_S,
+    DtmfRequest,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+)
+from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,6 +53,29 @@ class LiveCalls(Protocol):
     async def stop_call(self, call_id: str, request: HangupRequest) -> None:
         """Ask for the end of a call. Raises UnknownCall for one that is not live."""
 
+    async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
+        """Transfer a call and return the outcome. Raises UnknownCall, or CallNotOngoing if it ended meanwhile."""
+
+    async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
+        """Play digits to the caller. Raises UnknownCall, or CallNotOngoing if the call is not answered."""
+
+
+class Trunks(Protocol):
+    """Knows how the trunks of numbers are."""
+
+    async def statuses(self, *, now_ms: int) -> Sequence[TrunkStatus]:
+        """Return how all trunks are, in the order of their numbers. now_ms: milliseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A controller that serves calls. name: of its machine; since_ms: when it was started, in milliseconds since 1970."""
+
+    name: str
+    version: str
+    since_ms: int
+    calls: int
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
@@ -55,8 +84,11 @@ class ConsoleDependencies:
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
+    about: which one each of these parts is, such as its version or its address, in a few words. trunks: knows how they
+    are. nodes: returns the controllers that serve calls now.
     artefacts: recordings and logs of calls. monitoring: lets people listen in on calls. now_ms: milliseconds since
-    1970. read_within_s: how long a browser may leave a piece of a long answer unread.
+    1970. read_within_s: how long a browser may leave a piece of a long answer unread. transfer_timeout_s: how long a
+    transfer is waited for.
     """
 
     store: Store
@@ -65,17 +97,19 @@ class ConsoleDependencies:
     read_only_key: str = field(default="", repr=False)
     is_https: bool = False
     probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
+    about: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    trunks: Trunks | None = None
+    nodes: Callable[[], Sequence[Node]] = tuple
     slots: Slots | None = None
     artefacts: Artefacts | None = None
     monitoring: CallMonitoring | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
+    transfer_timeout_s: float = TRANSFER_TIMEOUT_S
 
 
 DEPENDENCIES: Final = web.AppKey("console_dependencies", ConsoleDependencies)
 SIGNER: Final = web.AppKey("login_signer", LoginSigner)
 PAGES: Final = web.AppKey("pages", Pages)
-NOW_FEED: Final = web.AppKey("now_feed", LiveFeed)
-LEVELS_FEED: Final = web.AppKey("levels_feed", LiveFeed)
 SESSION: Final = web.RequestKey("login_session", LoginSession)
 """Where a request has the login that it came with."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
 
@@ -20,27 +21,31 @@ _ALIVE: Final = b":\n\n"
 _MOST_WATCHERS: Final = 200
 
 
-class LiveFeed:
-    """Renders a piece of a page once a second while somebody watches; who reads slowly gets the newest alone.
+class Feed(ABC):
+    """Looks at something once in a while as long as somebody watches; who reads slowly gets the newest alone.
 
-    event: the name under which the page waits for it. render: returns the piece as of now; if it fails, that is
-    logged, and the piece stays as it was. each_s: seconds between two looks. alive_s: seconds without a change after
-    which a comment is sent.
+    event: the name of the part of the page, for the log; if a look fails, that is logged, and all stays as it was.
+    each_s: seconds between two looks. alive_s: seconds without a change after which a comment is sent.
     """
 
-    def __init__(
-        self, event: str, render: Callable[[], Awaitable[str]], *, each_s: float = _EACH_S, alive_s: float = _ALIVE_S
-    ) -> None:
+    def __init__(self, event: str, *, each_s: float = _EACH_S, alive_s: float = _ALIVE_S) -> None:
         self._event = event
-        self._render = render
         self._each_s = each_s
         self._alive_s = alive_s
         self._changed = asyncio.Condition()
-        self._piece = b""
+        self._looking = asyncio.Lock()
         self._version = 0
         self._watchers = 0
         self._work: asyncio.Task[None] | None = None
         self._is_closed = False
+
+    @abstractmethod
+    async def look(self, version: int) -> bool:
+        """Look at what is shown, and return whether it has changed. version: its name, if it has."""
+
+    @abstractmethod
+    def piece_since(self, version: int) -> bytes:
+        """Return the server-sent events that lead to what is shown now. version: what was seen last; 0: nothing."""
 
     @property
     def watchers(self) -> int:
@@ -53,7 +58,7 @@ class LiveFeed:
         return self._watchers >= _MOST_WATCHERS
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Yield the piece as it is, and again whenever it has changed, as server-sent events, until `close`."""
+        """Yield the piece as it is, and what has changed whenever it has, as server-sent events, until `close`."""
         seen = 0
         self._watchers += 1
         try:
@@ -63,8 +68,8 @@ class LiveFeed:
             while not self._is_closed:
                 is_new = await self._newer_than(seen)
                 if not self._is_closed:
-                    seen = self._version
-                    yield self._piece if is_new else _ALIVE
+                    before, seen = seen, self._version
+                    yield self.piece_since(before) if is_new else _ALIVE
         finally:
             self._watchers -= 1
 
@@ -95,15 +100,46 @@ class LiveFeed:
             self._work = None
 
     async def renew(self) -> None:
-        """Make the piece now, and send it to all who watch if it has changed."""
-        try:
-            lines = (await self._render()).splitlines()
-        except Exception:
-            log.exception("a part of the console cannot be shown", extra={"part": self._event})
-            return
-        data = "".join(f"data: {line}\n" for line in lines)
-        piece = f"event: {self._event}\n{data}\n".encode("utf-8", "replace")
-        if piece != self._piece:
-            async with self._changed:
-                self._piece, self._version = piece, self._version + 1
-                self._changed.notify_all()
+        """Look now, and send what has changed to all who watch."""
+        async with self._looking:
+            try:
+                has_changed = await self.look(self._version + 1)
+            except Exception:
+                log.exception("a part of the console cannot be shown", extra={"part": self._event})
+                return
+            if has_changed:
+                async with self._changed:
+                    self._version += 1
+                    self._changed.notify_all()
+
+
+class LiveFeed(Feed):
+    """Renders a piece of a page, and sends it whole whenever it has changed.
+
+    event: the name under which the page waits for it. render: returns the piece as of now.
+    """
+
+    def __init__(
+        self, event: str, render: Callable[[], Awaitable[str]], *, each_s: float = _EACH_S, alive_s: float = _ALIVE_S
+    ) -> None:
+        super().__init__(event, each_s=each_s, alive_s=alive_s)
+        self._render = render
+        self._piece = b""
+
+    async def look(self, version: int) -> bool:
+        """Render the piece, and return whether it is another."""
+        del version
+        piece = sent_event(self._event, await self._render())
+        has_changed, self._piece = piece != self._piece, piece
+        return has_changed
+
+    def piece_since(self, version: int) -> bytes:
+        """Return the piece, whatever was seen before."""
+        del version
+        return self._piece
+
+
+def sent_event(event: str, text: str) -> bytes:
+    """Return a text as a server-sent event of this name."""
+    data = "".join(f"data: {line}\n" for line in text.splitlines() or [""])  # without data it is no event
+    return f"event: {event}\n{data}\n".encode("utf-8", "replace")

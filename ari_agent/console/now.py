@@ -1,9 +1,10 @@
-"""What happens now: the calls in progress, the slots, and the health of each part, live."""
+"""What happens now: the calls in progress, the slots, how each part is, and the last day in figures; live."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -12,17 +13,31 @@ from typing import Final
 from aiohttp import web
 from markupsafe import Markup
 
-from ari_agent.console.dependencies import DEPENDENCIES, LEVELS_FEED, NOW_FEED, PAGES, SESSION, ConsoleDependencies
-from ari_agent.console.live_feed import LiveFeed
-from ari_agent.console.live_record import live_record
+from ari_agent.console.cached_answer import CachedAnswer
+from ari_agent.console.day_figures import HOURS, DayFigures, day_begins_ms, day_figures
+from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
+from ari_agent.console.health import Health
+from ari_agent.console.levels import levels_feed
+from ari_agent.console.live_call_row import LiveCallRow
+from ari_agent.console.live_feed import Feed, LiveFeed
+from ari_agent.console.live_rows import LiveRows
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import send
-from ari_agent.contract.transcript import Utterance
-from ari_agent.errors import ApiError
+from ari_agent.errors import ApiError, StoreError
+from ari_agent.store.call_statistics import HOUR_MS
 
-SHOWN: Final = 200
+log = logging.getLogger(__name__)
+
+_SHOWN: Final = 200
 """Calls that the page lists; the others are counted."""
-_LAST_WORDS: Final = 90
+_FIRST_VIEW_S: Final = 0.05
+"""How long the page waits for what is not known yet: whatever comes later comes by the stream."""
+_SLOW_EACH_S: Final = 5.0
+"""How often it is looked whether the trunks or the figures of the day are others."""
+_DAY_FRESH_S: Final = 15.0
+_DAY_WITHIN_S: Final = 60.0
+_CELLS: Final = ("since", "state", "who", "ours", "agent", "words", "act")
+"""The cells of a row; each is a macro of live_cells.html."""
 _EVENT_STREAM: Final[Mapping[str, str]] = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
@@ -31,36 +46,65 @@ _EVENT_STREAM: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class LiveRow:
-    """A call in progress as the page shows it. since_ms: when it began, in milliseconds since 1970."""
+class NowFeeds:
+    """What the page shows live. calls: the table; parts: the other pieces, by the names that the page has for them."""
 
-    call_id: str
-    state: str
-    direction: str
-    far_end: str
-    our_end: str
-    agent: str
-    since_ms: int | None
-    last_words: str
+    health: Health
+    day: CachedAnswer[DayFigures | str]
+    calls: LiveRows[LiveCallRow]
+    parts: Mapping[str, LiveFeed]
+
+    def all(self) -> tuple[Feed, ...]:
+        """Return all of them."""
+        return self.calls, *self.parts.values()
+
+    async def close(self) -> None:
+        """End the stream of everybody who watches."""
+        for feed in self.all():
+            await feed.close()
+        await self.health.close()
+        await self.day.close()
+
+
+NOW_FEEDS: Final = web.AppKey("now_feeds", NowFeeds)
+
+
+def now_feeds(dependencies: ConsoleDependencies, pages: Pages) -> NowFeeds:
+    """Return what the page shows live; nothing of it is looked at while nobody watches."""
+    health, render = Health(dependencies), _Render(dependencies, pages)
+    day = CachedAnswer("figures of the day", partial(_day, dependencies), fresh_s=_DAY_FRESH_S, within_s=_DAY_WITHIN_S)
+    parts = {
+        "summary": LiveFeed("summary", partial(render.summary, health)),
+        "day": LiveFeed("day", partial(render.day, day), each_s=_SLOW_EACH_S),
+        "trunks": LiveFeed("trunks", partial(render.trunks, health), each_s=_SLOW_EACH_S),
+        "levels": levels_feed(dependencies, shown=_SHOWN),
+    }
+    return NowFeeds(health, day, LiveRows("calls", partial(_rows, dependencies), render.cells), parts)
 
 
 async def show_now(request: web.Request) -> web.Response:
     """Show what happens now; the page keeps itself up to date by `watch_now`."""
-    dependencies = request.app[DEPENDENCIES]
-    problems = {name: await probe() for name, probe in dependencies.probes.items()}
-    live = await _render(dependencies, request.app[PAGES])
-    return request.app[PAGES].page("now.html", request[SESSION], problems=problems, live=live)
+    feeds, pages, dependencies = request.app[NOW_FEEDS], request.app[PAGES], request.app[DEPENDENCIES]
+    render = _Render(dependencies, pages)
+    await feeds.calls.renew()
+    summary, day, trunks = await asyncio.gather(
+        render.summary(feeds.health, wait_s=_FIRST_VIEW_S),
+        render.day(feeds.day, wait_s=_FIRST_VIEW_S),
+        render.trunks(feeds.health, wait_s=_FIRST_VIEW_S),
+    )
+    parts = {"summary": summary, "day": day, "trunks": trunks}
+    return pages.page("now.html", request[SESSION], rows=feeds.calls.html, parts=parts)
 
 
 async def watch_now(request: web.Request) -> web.StreamResponse:
-    """Send the calls in progress whenever they have changed, until the browser goes or its login is over."""
-    feed, dependencies = request.app[NOW_FEED], request.app[DEPENDENCIES]
-    if feed.is_full:
+    """Send what the page shows whenever it has changed, until the browser goes or its login is over."""
+    feeds, dependencies = request.app[NOW_FEEDS], request.app[DEPENDENCIES]
+    if feeds.calls.is_full:
         raise ApiError(503, "too many browsers watch the calls already: close one of them")
     response, turn = web.StreamResponse(headers=_EVENT_STREAM), asyncio.Lock()
     login_ends_in_s = request[SESSION].expires_s - dependencies.now_ms() / 1000
 
-    async def send_all(feed: LiveFeed) -> None:
+    async def send_all(feed: Feed) -> None:
         async with aclosing(feed.pieces()) as pieces:
             async for piece in pieces:
                 async with turn:
@@ -69,44 +113,61 @@ async def watch_now(request: web.Request) -> web.StreamResponse:
     try:
         await response.prepare(request)
         async with asyncio.timeout(login_ends_in_s), asyncio.TaskGroup() as sending:
-            sending.create_task(send_all(feed))
-            sending.create_task(send_all(request.app[LEVELS_FEED]))
+            for feed in feeds.all():
+                sending.create_task(send_all(feed))
     except* (ConnectionResetError, TimeoutError):  # the browser is gone, or the login over
         pass
     return response
 
 
-def now_feed(dependencies: ConsoleDependencies, pages: Pages) -> LiveFeed:
-    """Return the feed of the calls in progress."""
-    return LiveFeed("calls", partial(_render, dependencies, pages))
+@dataclass(frozen=True, slots=True)
+class _Render:
+    """Makes the pieces of the page."""
+
+    dependencies: ConsoleDependencies
+    pages: Pages
+
+    async def summary(self, health: Health, *, wait_s: float = 0.0) -> Markup:
+        """Return how many calls and slots there are, who serves them, and how each part is."""
+        parts = await health.parts(wait_s=wait_s)
+        in_progress = len(self.dependencies.calls.live())
+        values = {
+            "in_progress": in_progress,
+            "not_shown": max(0, in_progress - _SHOWN),
+            "slots": self.dependencies.slots,
+            "parts": parts,
+            "nodes": self.dependencies.nodes(),
+        }
+        return self.pages.fragment("now_summary.html", values)
+
+    async def trunks(self, health: Health, *, wait_s: float = 0.0) -> Markup:
+        """Return how the trunks are."""
+        return self.pages.fragment("now_trunks.html", {"trunks": await health.trunks(wait_s=wait_s)})
+
+    async def day(self, day: CachedAnswer[DayFigures | str], *, wait_s: float = 0.0) -> Markup:
+        """Return the figures of the last day."""
+        answer = await day.answer(wait_s=wait_s)
+        is_known = isinstance(answer, DayFigures)
+        values = {"day": answer if is_known else None, "problem": "" if is_known else answer}
+        return self.pages.fragment("now_day.html", values)
+
+    def cells(self, row: LiveCallRow) -> Mapping[str, Markup]:
+        """Return the cells of a call."""
+        macros = self.pages.macros("live_cells.html")
+        return {name: getattr(macros, name)(row) for name in _CELLS}
 
 
-async def _render(dependencies: ConsoleDependencies, pages: Pages) -> Markup:
-    in_progress, rows = len(dependencies.calls.live()), list(_rows(dependencies))
-    not_shown = max(0, in_progress - SHOWN)
-    values = {"rows": rows, "in_progress": in_progress, "not_shown": not_shown, "slots": dependencies.slots}
-    # in a thread: 200 rows take ten milliseconds, each second
-    return await asyncio.to_thread(pages.fragment, "live_calls.html", values)
+async def _day(dependencies: ConsoleDependencies) -> DayFigures | str:
+    """Return the figures of the last day, or why there are none."""
+    since_ms = day_begins_ms(dependencies.now_ms())
+    try:
+        groups = await dependencies.store.statistics.groups(since_ms=since_ms, until_ms=since_ms + HOURS * HOUR_MS)
+    except StoreError as error:
+        log.error("the figures of the last day cannot be read: %s", error)
+        return "The database is not reachable; the controller's log says why."
+    return await asyncio.to_thread(day_figures, groups, since_ms=since_ms)
 
 
-def _rows(dependencies: ConsoleDependencies) -> Iterator[LiveRow]:
-    for live in dependencies.calls.live()[:SHOWN]:
-        call = dependencies.calls.record(live.call_id)
-        if call is None:
-            continue
-        is_inbound = call.direction == "inbound"
-        yield LiveRow(
-            call_id=call.call_id,
-            state=str(getattr(live.state, "value", live.state)),
-            direction=call.direction.value if call.direction else call.call_type,
-            far_end=(call.from_number if is_inbound else call.to_number) or "browser",
-            our_end=(call.to_number if is_inbound else call.from_number) or "",
-            agent=call.agent_name or call.agent_id,
-            since_ms=call.start_timestamp,
-            last_words=_last_words(live_record(call).transcript_object or ()),
-        )
-
-
-def _last_words(said: object) -> str:
-    last = said[-1] if isinstance(said, tuple | list) and said else None
-    return f"{last.role}: {last.content[-_LAST_WORDS:]}" if isinstance(last, Utterance) else ""
+def _rows(dependencies: ConsoleDependencies) -> Mapping[str, LiveCallRow]:
+    shown = ((live, dependencies.calls.record(live.call_id)) for live in dependencies.calls.live()[:_SHOWN])
+    return {live.call_id: LiveCallRow.of(call, live.state) for live, call in shown if call}

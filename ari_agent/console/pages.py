@@ -44,6 +44,21 @@ class Pages:
         # what autoescape has made of the values: it may stand in a page as it is
         return Markup(self._templates.get_template(template).render(values))  # noqa: S704
 
+    def macros(self, template: str) -> Any:
+        """Return the macros of a template, each of which makes a piece of text of what it is given."""
+        return self._templates.get_template(template).module
+
+    def piece(self, template: str, values: Mapping[str, object], *, status: int = 200) -> web.Response:
+        """Return a part of a page, for a page that is there already."""
+        body = self.fragment(template, values).encode("utf-8", "replace")
+        return web.Response(
+            body=body,
+            content_type="text/html",
+            charset="utf-8",
+            status=status,
+            headers=headers(secrets.token_urlsafe(16)),
+        )
+
     def page(self, template: str, session: LoginSession | None, *, status: int = 200, **values: object) -> web.Response:
         """Return a whole page for somebody who is logged in, or for a stranger where `session` is None."""
         nonce = secrets.token_urlsafe(16)

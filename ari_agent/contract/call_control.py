@@ -29,6 +29,8 @@ from ari_agent.contract.transfer_tool import from_transfer_tool
 
 MAX_HEADER_VALUE_BYTES: Final = 1024
 MAX_HEADERS: Final = 16
+TRANSFER_TIMEOUT_S: Final = 330.0
+"""How long whoever asks for a transfer by HTTP waits for its outcome: longer than any call rings."""
 _HEADER_NAME: Final = re.compile(r"X-[A-Za-z0-9._-]{1,62}|User-To-User", re.ASCII | re.IGNORECASE)
 # C0, DEL and C1 controls, and the line separators that some parsers take for a line's end.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -10,6 +10,7 @@ from ari_agent.store.agents import Agents
 from ari_agent.store.analyses import Analyses
 from ari_agent.store.batches import Batches
 from ari_agent.store.call_costs import CallCosts
+from ari_agent.store.call_statistics import CallStatistics
 from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
@@ -46,6 +47,7 @@ class Store:
         self.placed = PlacedCalls(self._database, self.calls)
         self.dialled = DialledCalls(self._database)
         self.costs = CallCosts(self._database)
+        self.statistics = CallStatistics(self._database)
         self.registrations = Registrations(self._database, self.calls, self.outbox)
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +19,7 @@ from ari_agent.calls.state import CallState
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import HangupRequest
+from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.errors import UnknownCall
 from ari_agent.store.store import Store
 
@@ -46,10 +47,16 @@ class OneCall:
 
 @dataclass
 class LiveCalls:
-    """Calls in progress, made of a list; writes down which were hung up."""
+    """Calls in progress, made of a list; writes down which were hung up, transferred and sent keys.
+
+    transfer: what becomes of a transfer; None: it has no outcome.
+    """
 
     calls: list[OneCall] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
+    transfers: list[tuple[str, str, str]] = field(default_factory=list)
+    keys: list[tuple[str, str]] = field(default_factory=list)
+    transfer: TransferOutcome | Exception | None = field(default_factory=lambda: TransferOutcome(status="succeeded"))
 
     def live(self) -> Sequence[OneCall]:
         return self.calls
@@ -68,6 +75,17 @@ class LiveCalls:
         if self.record(call_id) is None:
             raise UnknownCall(call_id)
         self.hung_up.append(call_id)
+
+    async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
+        self.transfers.append((call_id, request.to, request.mode))
+        if self.transfer is None:
+            await asyncio.Event().wait()
+        if not isinstance(self.transfer, TransferOutcome):
+            raise self.transfer or AssertionError
+        return self.transfer
+
+    async def send_dtmf(self, call_id: str, request: DtmfRequest) -> None:
+        self.keys.append((call_id, request.digits))
 
 
 def a_call(call_id: str = "call_1", **facts: Any) -> Call:
@@ -125,6 +143,7 @@ async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> Asyn
             monitoring=CallMonitoring(live_calls.session),
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
+            transfer_timeout_s=0.2,
         )
     )
     root.add_subapp(console.PREFIX, pages)

@@ -1,0 +1,144 @@
+"""A table that many browsers watch: each cell is made and sent when it changes, and nothing else of the table.
+
+What a browser shows is so left alone where nothing happens: a button keeps its focus, and hundreds of rows cost little.
+A change is told as htmx's out-of-band swaps. Source: htmx, "hx-swap-oob".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from markupsafe import Markup
+
+from ari_agent.console.live_feed import Feed, sent_event
+
+Row = TypeVar("Row", bound=Hashable)
+
+_EACH_S: Final = 1.0
+_AT_ONCE: Final = 10
+"""So many rows are made in the event loop; more of them in a thread, as callers would hear that."""
+_REMEMBERED: Final = 1000
+"""Rows that are gone and remembered, for browsers that have not been told."""
+
+
+@dataclass(slots=True)
+class _Shown(Generic[Row]):
+    """A row as it is shown. added, changed: the versions of the table in which it and each cell became what they are."""
+
+    row: Row
+    cells: Mapping[str, Markup]
+    added: int
+    changed: dict[str, int] = field(default_factory=dict)
+
+
+class LiveRows(Feed, Generic[Row]):
+    """Sends a table's rows whole at first, as the event `event`, and then what has changed, as `event`-changes.
+
+    rows: returns the values of each row by its id, which is one of letters, digits, `_` and `-`; a new row is shown
+    behind the others. render: makes the cells of a row, by their names; which those are is the same for all rows.
+    """
+
+    def __init__(
+        self,
+        event: str,
+        rows: Callable[[], Mapping[str, Row]],
+        render: Callable[[Row], Mapping[str, Markup]],
+        *,
+        each_s: float = _EACH_S,
+    ) -> None:
+        super().__init__(event, each_s=each_s)
+        self._rows = rows
+        self._render = render
+        self._shown: dict[str, _Shown[Row]] = {}
+        self._gone: dict[str, tuple[int, int]] = {}
+        """When each row came, and when it was gone, as versions of the table."""
+        self._told_from = 0
+        """Whoever has seen an older version than this is sent the whole table."""
+        self._made: tuple[tuple[int, int], bytes] = ((0, 0), b"")
+
+    @property
+    def html(self) -> Markup:
+        """The rows, for the page that will watch them."""
+        return Markup("").join(_row(row_id, shown) for row_id, shown in self._shown.items())
+
+    async def look(self, version: int) -> bool:
+        """Make the rows whose values have changed, and return whether there are any, or some are gone."""
+        rows = self._rows()
+        changed = {row_id: row for row_id, row in rows.items() if not self._is_shown(row_id, row)}
+        gone = self._shown.keys() - rows.keys()
+        if not changed and not gone:
+            return version == 1  # whoever watches an empty table waits for it, too
+        if len(changed) > _AT_ONCE:
+            made = await asyncio.to_thread(self._make, changed)
+        else:
+            made = self._make(changed)
+        for row_id in gone:
+            self._gone[row_id] = self._shown.pop(row_id).added, version
+        for row_id, cells in made.items():
+            self._show(row_id, changed[row_id], cells, version)
+        while len(self._gone) > _REMEMBERED:
+            _, self._told_from = self._gone.pop(next(iter(self._gone)))
+        return True
+
+    def piece_since(self, version: int) -> bytes:
+        """Return the whole table, or what has changed since that version: made once for all who saw the same."""
+        key = version, self._version
+        if self._made[0] != key:
+            whole = not version or version < self._told_from
+            self._made = key, sent_event(self._event, self.html) if whole else self._changes(version)
+        return self._made[1]
+
+    def _is_shown(self, row_id: str, row: Row) -> bool:
+        shown = self._shown.get(row_id)
+        return shown is not None and shown.row == row
+
+    def _make(self, rows: Mapping[str, Row]) -> Mapping[str, Mapping[str, Markup]]:
+        return {row_id: self._render(row) for row_id, row in rows.items()}
+
+    def _show(self, row_id: str, row: Row, cells: Mapping[str, Markup], version: int) -> None:
+        shown = self._shown.get(row_id)
+        if shown is None:
+            self._shown[row_id] = _Shown(row, cells, version)
+            if self._gone.pop(row_id, None):
+                self._told_from = version  # a browser that still shows the former one would have two
+            return
+        for name, cell in cells.items():
+            if shown.cells[name] != cell:
+                shown.changed[name] = version
+        shown.row, shown.cells = row, cells
+
+    def _changes(self, version: int) -> bytes:
+        new = [_row(row_id, shown) for row_id, shown in self._shown.items() if shown.added > version]
+        swaps = [
+            _cell(row_id, name, shown.cells[name], swap=True)
+            for row_id, shown in self._shown.items()
+            if shown.added <= version
+            for name, changed in shown.changed.items()
+            if changed > version
+        ]
+        swaps += [
+            Markup('<tr id="{}" hx-swap-oob="delete"></tr>').format(row_id)
+            for row_id, (added, gone) in self._gone.items()
+            if added <= version < gone
+        ]
+        if new:
+            into = Markup('<tbody hx-swap-oob="beforeend:#{}">{}</tbody>')
+            swaps.append(into.format(self._event, Markup("").join(new)))
+        # rows and cells are no elements but inside a table, except in a template
+        return sent_event(f"{self._event}-changes", Markup("").join(map(_TEMPLATE.format, swaps)))
+
+
+_TEMPLATE: Final = Markup("<template>{}</template>")
+
+
+def _row(row_id: str, shown: _Shown[Row]) -> Markup:
+    cells = Markup("").join(_cell(row_id, name, cell) for name, cell in shown.cells.items())
+    return Markup('<tr id="{}">{}</tr>').format(row_id, cells)
+
+
+def _cell(row_id: str, name: str, content: Markup, *, swap: bool = False) -> Markup:
+    attributes = Markup(' hx-swap-oob="true"') if swap else ""
+    return Markup('<td id="{}-{}" class="{}"{}>{}</td>').format(row_id, name, name, attributes, content)
