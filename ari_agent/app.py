@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ari_agent import metric_samples
+from ari_agent import console_health, metric_samples
 from ari_agent.api.auth import HAS_OWN_LOGIN
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
@@ -439,7 +439,9 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             api_key=settings.api_key.get_secret_value(),
             read_only_key=settings.console_read_only_key.get_secret_value(),
             is_https=settings.link_base_url.startswith("https:"),
-            probes=probes(shared.ari, shared.database, calls.switchboard),
+            health=console_health.sources(
+                shared.ari, shared.database, shared.artefacts, calls.switchboard, calls.trunks
+            ),
             slots=calls.slots,
             artefacts=shared.artefacts,
             monitoring=calls.switchboard.monitoring,

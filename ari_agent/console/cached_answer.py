@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _REST: Final = 20.0
-"""A question that takes long is not asked again before so many times as long have passed: it costs a twentieth at most."""
+"""A question is not asked again before so many times as long have passed as it took: it costs a twentieth at most."""
 
 
 class CachedAnswer(Generic[T]):

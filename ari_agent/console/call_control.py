@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -98,12 +98,12 @@ def _is_by_script(request: web.Request) -> bool:
 
 async def _answer(request: web.Request, outcome: str, *, failed: bool = False) -> web.Response:
     pages, session = request.app[PAGES], request[SESSION]
-    said = {"outcome": outcome, "failed": failed}
+    said: Mapping[str, Any] = {"outcome": outcome, "failed": failed}
     if outcome and _is_by_script(request):
         return pages.piece("outcome.html", said)
     call = await record_of(request)
     is_live = request.app[DEPENDENCIES].calls.record(call.call_id) is not None
-    values: Mapping[str, object] = {**said, "call": call, "is_live": is_live}
+    values = {**said, "call": call, "is_live": is_live}
     if _is_by_script(request):
         token = request.app[SIGNER].csrf_token(session)
         return pages.piece("call_control_piece.html", {**values, "session": session, "csrf_token": token})

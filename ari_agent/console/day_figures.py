@@ -1,4 +1,4 @@
-"""The calls of the last day in figures, by hour and in all: how many, how many answered, how quick the replies. Pure."""
+"""The calls of the last day in figures, by hour and in all: their number, those answered, the reply times. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ari_agent.store.call_statistics import HOUR_MS, CallGroup
+from ari_agent.contract.call_group import HOUR_MS, CallGroup
 
 HOURS: Final = 24
 

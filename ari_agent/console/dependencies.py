@@ -69,7 +69,7 @@ class Trunks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A controller that serves calls. name: of its machine; since_ms: when it was started, in milliseconds since 1970."""
+    """A controller that serves calls. name: of its machine; since_ms: when it started, in milliseconds since 1970."""
 
     name: str
     version: str
@@ -78,14 +78,27 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthSources:
+    """Where the console learns how the product is.
+
+    probes: what is asked about each part, by its name: None when all is well, else what is missing in a few words.
+    about: which one each of these parts is, such as its version or its place. trunks: knows how they are. nodes:
+    returns the controllers that serve calls now.
+    """
+
+    probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
+    about: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    trunks: Trunks | None = None
+    nodes: Callable[[], Sequence[Node]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
     """What `build_console` needs from the rest of the product.
 
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
-    is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
-    about the health of each part, by its name: None when all is well, else what is missing in a few words.
-    about: which one each of these parts is, such as its version or its address, in a few words. trunks: knows how they
-    are. nodes: returns the controllers that serve calls now.
+    is_https: browsers reach the console by https, so that the cookie is never sent otherwise. health: where it learns
+    how the product is.
     artefacts: recordings and logs of calls. monitoring: lets people listen in on calls. now_ms: milliseconds since
     1970. read_within_s: how long a browser may leave a piece of a long answer unread. transfer_timeout_s: how long a
     transfer is waited for.
@@ -96,10 +109,7 @@ class ConsoleDependencies:
     api_key: str = field(repr=False)
     read_only_key: str = field(default="", repr=False)
     is_https: bool = False
-    probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
-    about: Mapping[str, Callable[[], str]] = field(default_factory=dict)
-    trunks: Trunks | None = None
-    nodes: Callable[[], Sequence[Node]] = tuple
+    health: HealthSources = field(default_factory=HealthSources)
     slots: Slots | None = None
     artefacts: Artefacts | None = None
     monitoring: CallMonitoring | None = None

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from ari_agent.console.cached_answer import CachedAnswer
-from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console.dependencies import HealthSources
 from ari_agent.contract.trunk_status import TrunkStatus
 
 log = logging.getLogger(__name__)
@@ -49,15 +49,14 @@ class TrunkOverview:
 class Health:
     """Asks the parts and the trunks, each by itself: one that does not answer keeps none of the others back."""
 
-    def __init__(self, dependencies: ConsoleDependencies) -> None:
-        self._about = dependencies.about
+    def __init__(self, sources: HealthSources, *, now_ms: Callable[[], int]) -> None:
+        self._about, trunks = sources.about, sources.trunks
         self._parts = {
             name: CachedAnswer(
                 f"health of {name}", partial(_asked, name, probe), fresh_s=_FRESH_S, within_s=2 * _WITHIN_S
             )
-            for name, probe in dependencies.probes.items()
+            for name, probe in sources.probes.items()
         }
-        trunks, now_ms = dependencies.trunks, dependencies.now_ms
 
         async def overview() -> TrunkOverview | None:
             if trunks is None:
@@ -81,7 +80,7 @@ class Health:
 
     async def close(self) -> None:
         """Ask no more."""
-        await asyncio.gather(*(asked.close() for asked in (*self._parts.values(), self._trunks)))
+        await asyncio.gather(*(part.close() for part in self._parts.values()), self._trunks.close())
 
 
 async def _asked(name: str, probe: Callable[[], Awaitable[str | None]]) -> str:

@@ -26,7 +26,7 @@ _REMEMBERED: Final = 1000
 
 @dataclass(slots=True)
 class _Shown(Generic[Row]):
-    """A row as it is shown. added, changed: the versions of the table in which it and each cell became what they are."""
+    """A row as it is shown. added, changed: in which versions of the table it and its cells became what they are."""
 
     row: Row
     cells: Mapping[str, Markup]

@@ -23,8 +23,8 @@ from ari_agent.console.live_feed import Feed, LiveFeed
 from ari_agent.console.live_rows import LiveRows
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import send
+from ari_agent.contract.call_group import HOUR_MS
 from ari_agent.errors import ApiError, StoreError
-from ari_agent.store.call_statistics import HOUR_MS
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ NOW_FEEDS: Final = web.AppKey("now_feeds", NowFeeds)
 
 def now_feeds(dependencies: ConsoleDependencies, pages: Pages) -> NowFeeds:
     """Return what the page shows live; nothing of it is looked at while nobody watches."""
-    health, render = Health(dependencies), _Render(dependencies, pages)
+    health, render = Health(dependencies.health, now_ms=dependencies.now_ms), _Render(dependencies, pages)
     day = CachedAnswer("figures of the day", partial(_day, dependencies), fresh_s=_DAY_FRESH_S, within_s=_DAY_WITHIN_S)
     parts = {
         "summary": LiveFeed("summary", partial(render.summary, health)),
@@ -136,7 +136,7 @@ class _Render:
             "not_shown": max(0, in_progress - _SHOWN),
             "slots": self.dependencies.slots,
             "parts": parts,
-            "nodes": self.dependencies.nodes(),
+            "nodes": self.dependencies.health.nodes(),
         }
         return self.pages.fragment("now_summary.html", values)
 

@@ -7,16 +7,15 @@ MAX_REPLY_MS / REPLY_STEP_MS groups for each hour.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, case, cast, func, select
 
+from ari_agent.contract.call_group import HOUR_MS, CallGroup
 from ari_agent.store.database import Database
 from ari_agent.store.outbox import UNFINISHED
 from ari_agent.store.tables import calls
 
-HOUR_MS: Final = 3_600_000
 REPLY_STEP_MS: Final = 10
 """How finely reply times are told apart."""
 MAX_REPLY_MS: Final = 30_000
@@ -33,21 +32,6 @@ _GROUP: Final = (
     _IS_OVER.label("is_over"),
     cast(func.round(_REPLY_MS / REPLY_STEP_MS), Integer).label("reply_step"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CallGroup:
-    """Calls that have the same in common. hour_ms: when the hour in which they began did, in milliseconds since 1970.
-
-    is_answered: somebody picked up. is_over: they have ended. reply_ms: the median time from the end of what was said
-    to the agent's first sound in each of these calls, to REPLY_STEP_MS; None where nobody measured it.
-    """
-
-    hour_ms: int
-    is_answered: bool
-    is_over: bool
-    reply_ms: int | None
-    calls: int
 
 
 class CallStatistics:

@@ -27,7 +27,7 @@ def one_live_call(live_calls: LiveCalls) -> None:
     live_calls.calls[:] = [OneCall(a_call(call_status="ongoing", disconnection_reason=None))]
 
 
-async def post(browser: Browser, action: str, by_script: bool = True, **form: str) -> tuple[int, str]:
+async def post(browser: Browser, action: str, *, by_script: bool = True, **form: str) -> tuple[int, str]:
     token = await csrf_token(browser)
     headers = BY_SCRIPT if by_script else {}
     answer = await browser.post(f"{LIVE}/{action}", data={"csrf_token": token, **form}, headers=headers)
@@ -61,7 +61,7 @@ async def test_a_web_call_has_no_line_to_transfer_or_send_keys_on(browser: Brows
 async def test_a_caller_is_transferred_where_the_form_says(
     browser: Browser, live_calls: LiveCalls, form: dict[str, str], asked: tuple[str, str, str], by_script: bool
 ) -> None:
-    status, text = await post(browser, "transfer", by_script, **form)
+    status, text = await post(browser, "transfer", by_script=by_script, **form)
     assert (status, live_calls.transfers) == (200, [asked])
     assert f"The caller was transferred to {asked[1]}." in text
     assert ("<html" in text) is not by_script
@@ -109,7 +109,7 @@ async def test_what_cannot_be_done_is_not_and_it_is_said_what_would_be_right(
     browser: Browser, live_calls: LiveCalls, action: str, form: dict[str, str], said: str
 ) -> None:
     for by_script in (True, False):
-        status, text = await post(browser, action, by_script, **form)
+        status, text = await post(browser, action, by_script=by_script, **form)
         assert (status, live_calls.transfers, live_calls.keys) == (400, [], [])
         assert said in text
 
@@ -131,10 +131,10 @@ async def test_a_call_that_is_over_is_left_alone(
     browser: Browser, store: Store, live_calls: LiveCalls, action: str, form: dict[str, str]
 ) -> None:
     live_calls.calls.clear()
-    status, text = await post(browser, action, **form)
+    status, text = await post(browser, action, by_script=True, **form)
     assert status == 422 and "call call_1 not found" in text
     await store.calls.save(a_call())
-    status, text = await post(browser, action, **form)
+    status, text = await post(browser, action, by_script=True, **form)
     assert status == 400 and "its call_status is ended" in text
     assert (live_calls.hung_up, live_calls.transfers, live_calls.keys) == ([], [], [])
     assert "The call is over" in await text_of(browser, f"{LIVE}/control")
@@ -145,7 +145,7 @@ async def test_whoever_may_only_look_or_comes_from_elsewhere_changes_nothing(
     stranger: Browser, live_calls: LiveCalls, action: str, form: dict[str, str]
 ) -> None:
     await log_in(stranger, READ_ONLY_KEY)
-    status, text = await post(stranger, action, **form)
+    status, text = await post(stranger, action, by_script=True, **form)
     assert status == 403 and "may only look" in text
     answer = await stranger.post(f"{LIVE}/{action}", data={"csrf_token": "x", **form}, headers=BY_SCRIPT)
     assert (answer.status, live_calls.transfers, live_calls.keys) == (403, [], [])

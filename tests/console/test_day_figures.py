@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ari_agent.console.day_figures import CallFigures, day_begins_ms, day_figures
+from ari_agent.contract.call_group import HOUR_MS, CallGroup
 from ari_agent.errors import StoreError
-from ari_agent.store.call_statistics import HOUR_MS, CallGroup
 from ari_agent.store.store import Store
 from tests.console.conftest import NOW_MS, Browser, a_call, text_of
 
@@ -44,7 +44,7 @@ async def test_the_first_page_shows_the_figures_as_text_and_as_a_table(browser: 
     page = await text_of(browser, "/console")
     while "being counted" in page:  # the first view waits for nothing
         page = await text_of(browser, "/console")
-    for said in ("<b>4</b> calls", "<b>75 %</b> answered", "<b>640 ms</b> p50", "<b>640 ms</b> p95"):
+    for said in ("<b>4</b> calls", "<b>75 %</b> answered", "<b>640 ms</b> reply p50", "<b>640 ms</b> p95"):
         assert said in page
     assert page.count("<tr data-since-s=") == 24
     assert 'data-calls="4" data-answered="75.0" data-p50="640" data-p95="640"' in page

@@ -6,11 +6,10 @@ import asyncio
 
 import pytest
 
-from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console.dependencies import HealthSources
 from ari_agent.console.health import Health, PartHealth, overview_of
 from ari_agent.contract.trunk_status import TrunkStatus
-from ari_agent.store.store import Store
-from tests.console.conftest import NOW_MS, LiveCalls
+from tests.console.conftest import NOW_MS
 
 
 def a_trunk(number: int, state: str = "reachable", registration: str = "none") -> TrunkStatus:
@@ -32,9 +31,7 @@ def test_the_worst_trunks_come_first_and_all_are_counted() -> None:
     assert overview.counts == {"reachable": 28, "unknown": 1, "unreachable": 1}
 
 
-async def test_a_part_that_fails_or_does_not_answer_keeps_none_back(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_part_that_fails_or_does_not_answer_keeps_none_back(caplog: pytest.LogCaptureFixture) -> None:
     hangs = asyncio.Event()
 
     async def good() -> None:
@@ -50,10 +47,7 @@ async def test_a_part_that_fails_or_does_not_answer_keeps_none_back(
         raise ValueError("a secret of the part")
 
     probes = {"good": good, "bad": bad, "slow": slow, "broken": broken}
-    dependencies = ConsoleDependencies(
-        store=store, calls=LiveCalls(), api_key="k", probes=probes, about={"good": lambda: "22.2.0"}
-    )
-    health = Health(dependencies)
+    health = Health(HealthSources(probes=probes, about={"good": lambda: "22.2.0"}), now_ms=lambda: NOW_MS)
     assert not any(part.is_known for part in await health.parts())
     parts = await health.parts(wait_s=0.05)
     while sum(part.is_known for part in parts) < 3:
@@ -69,12 +63,12 @@ async def test_a_part_that_fails_or_does_not_answer_keeps_none_back(
     await health.close()
 
 
-async def test_a_part_that_takes_too_long_is_said_to(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_part_that_takes_too_long_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ari_agent.console.health._WITHIN_S", 0.01)
 
     async def hangs() -> None:
         await asyncio.Event().wait()
 
-    health = Health(ConsoleDependencies(store=store, calls=LiveCalls(), api_key="k", probes={"slow": hangs}))
+    health = Health(HealthSources(probes={"slow": hangs}), now_ms=lambda: NOW_MS)
     assert (await health.parts(wait_s=30))[0].problem == "did not answer within 0.01 s"
     await health.close()

@@ -71,7 +71,12 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
         live_calls.calls[:] = [OneCall(call)]
         pages = [
             Page(await text_of(browser, path))
-            for path in ("/console", f"/console/calls/call_{number}", "/console/calls")
+            for path in (
+                "/console",
+                f"/console/calls/call_{number}",
+                "/console/calls",
+                f"/console/calls/call_{number}/control",
+            )
         ]
         if number == 0:
             expected = [shape(page) for page in pages]

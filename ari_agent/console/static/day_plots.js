@@ -21,7 +21,7 @@
           height: box.clientHeight,
           legend: { show: false },
           cursor: { show: false },
-          scales: { y: { range: (_, __, most) => [0, names[0] === "answered" ? 100 : Math.max(most || 0, 1)] } },
+          scales: { x: { range: (_, first, last) => [first - 1800, last + 1800] }, y: { range: (_, __, most) => [0, names[0] === "answered" ? 100 : Math.max(most || 0, 1)] } },
           axes: [
             { ...axis, space: 70, size: 22, values: (_, at) => at.map((s) => HOUR.format(new Date(s * 1000))) },
             { ...axis, space: 28, size: 44 },
