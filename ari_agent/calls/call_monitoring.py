@@ -33,7 +33,7 @@ _MOST_PIECES: Final = 32  # that wait for one listener: 2 s, as they come every 
 _MOST: Final = 20
 _MOST_OF_ONE_CALL: Final = 4
 
-_LEFT_ALONE: Final = "caller and target talk with each other, and their audio passes here no more"
+_LEFT_ALONE: Final = "caller and target were left alone with each other"
 _WITHHELD: Final = "its data_storage_setting keeps what is said from everybody"
 
 

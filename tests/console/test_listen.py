@@ -125,7 +125,7 @@ async def test_pages_of_a_call_in_progress_have_a_place_for_the_button(
     ("facts", "state", "why"),
     [
         ({}, CallState.CONNECTING, "it is not answered yet"),
-        ({}, CallState.BRIDGED, "caller and target talk with each other"),
+        ({}, CallState.BRIDGED, "caller and target were left alone with each other"),
         ({}, CallState.TALKING, "nothing of it is heard now"),
         ({"data_storage_setting": "everything_except_pii"}, None, "its data_storage_setting keeps"),
         ({"data_storage_setting": "basic_attributes_only"}, None, "its data_storage_setting keeps"),
@@ -150,7 +150,7 @@ async def test_it_ends_where_caller_and_target_are_left_alone(browser: Browser, 
     socket = await listen(browser)
     await format_of(socket)
     call.end(CallState.BRIDGED)
-    assert "caller and target talk with each other" in await over(socket)
+    assert "caller and target were left alone with each other" in await over(socket)
 
 
 async def test_it_ends_where_the_call_must_no_longer_be_heard(browser: Browser, call: HeardCall) -> None:

@@ -140,7 +140,7 @@ async def test_a_listener_stays_through_a_failed_transfer_until_caller_and_targe
         await until(lambda: ear.why_over)
     assert (on_left[0] > 500, on_left[1]) == (True, 0)
     assert (on_right[0], on_right[1] > 500) == (0, True)
-    assert ear.why_over == "caller and target talk with each other, and their audio passes here no more"
+    assert ear.why_over == "caller and target were left alone with each other"
 
 
 async def test_a_web_call_is_listened_to(stage: Stage) -> None:
