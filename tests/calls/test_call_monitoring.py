@@ -94,8 +94,8 @@ async def test_a_call_is_heard_with_its_pauses_whether_or_not_it_is_recorded(is_
     written: list[bytes] = []
     async with AgentServer() as server:
         agent = server.agent(protocol="twilio")
-        plan = {"recording": RecordingPlan(sides="on")} if is_recorded else {}
-        async with conversation(agent.engine, record_to=lambda _: written.append, **plan) as talk:
+        plan = RecordingPlan(sides="on" if is_recorded else "off")
+        async with conversation(agent.engine, record_to=lambda _: written.append, recording=plan) as talk:
             call = await agent.call()
             tapped = TappedConversation(talk)
             listening = asyncio.create_task(tapped.listen())

@@ -83,7 +83,7 @@ async def listening(stage: Stage, call_id: str) -> AsyncIterator[Ear]:
         async with http.ws_connect(f"{url}/console/calls/{call_id}/listen", origin=url) as socket:
             ear = Ear(socket)
             taking = asyncio.create_task(ear.listen())
-            await until(lambda: ear.begins or ear.why_over)
+            await until(lambda: bool(ear.begins or ear.why_over))
             yield ear
             await socket.close()
             await taking
@@ -110,7 +110,7 @@ async def test_what_is_heard_is_what_is_recorded_but_for_a_pause(stage: Stage) -
         await asyncio.sleep(1.0)
         await call.caller.hang_up()
         over = await ended(stage, call.call_id)
-        await until(lambda: ear.why_over)
+        await until(lambda: bool(ear.why_over))
     recording = await recording_of(over)
     left, right = ear.sides()
     apart_ms = place_ms(LAST, right) - place_ms(FIRST, left)
@@ -137,7 +137,7 @@ async def test_a_listener_stays_through_a_failed_transfer_until_caller_and_targe
         await call.agent.transfer(TO, mode="sip_invite", on_hold_music="none")
         await target.rings()
         await target.picks_up()
-        await until(lambda: ear.why_over)
+        await until(lambda: bool(ear.why_over))
     assert (on_left[0] > 500, on_left[1]) == (True, 0)
     assert (on_right[0], on_right[1] > 500) == (0, True)
     assert ear.why_over == "caller and target were left alone with each other"
@@ -163,7 +163,7 @@ async def test_a_web_call_is_listened_to(stage: Stage) -> None:
                 await front.say(said)
                 await asyncio.sleep(0.1)
             await front.connection.close()
-            await until(lambda: ear.why_over)
+            await until(lambda: bool(ear.why_over))
     left, right = (side[::2] for side in ear.sides())
     assert ear.format["rate_hz"] == 16000
     assert (heard_ms(left, CALLER_HZ) > 700, heard_ms(left, AGENT_HZ)) == (True, 0)
