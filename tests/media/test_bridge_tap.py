@@ -174,3 +174,16 @@ def test_packets_of_30_ms_are_heard_without_a_gap() -> None:
         call.timers.run(0.03)
     assert sound[:11_000] in listener.heard[::2]
     call.finish()
+
+
+@pytest.mark.parametrize("busy_s", [0.0, 0.03])
+def test_where_the_agent_stands_does_not_hang_on_when_the_first_packet_leaves(
+    call: RecordedCall, busy_s: float
+) -> None:
+    call.timers.run(0.001)
+    listener = Listener(call)
+    call.timers.stall(busy_s)
+    call.timers.run(1.0)
+    heard_s, spoken_s = talk(call, caller=noise(0.5, seed=1), agent=noise(0.5, seed=2))
+    found = found_s(listener.left, noise(0.5, seed=1)), found_s(listener.right, noise(0.5, seed=2))
+    assert found[0] - found[1] == pytest.approx(heard_s - spoken_s, abs=0.012)
