@@ -15,6 +15,7 @@ from typing import Final
 from aiohttp import web
 
 from ari_agent.calls.call_monitoring import CHANNELS, Listener
+from ari_agent.console.access import session_of
 from ari_agent.console.dependencies import DEPENDENCIES, SESSION
 from ari_agent.console.sending import cut_off
 from ari_agent.errors import ApiError, CallError
@@ -22,6 +23,7 @@ from ari_agent.errors import ApiError, CallError
 _ALIVE_S: Final = 20.0
 _CLOSES_WITHIN_S: Final = 2.0
 _LONGEST_MESSAGE: Final = 1024
+_LOGIN_OVER: Final = "the login is over"
 _ANY_PAGE: Final = "a page of another site asked for this: open the console, and listen there"
 
 
@@ -41,11 +43,11 @@ async def listen_to_call(request: web.Request) -> web.WebSocketResponse:
     try:
         with dependencies.monitoring.listener(request.match_info["call_id"], session.role) as listener:
             async with asyncio.timeout(login_ends_in_s):
-                why = await _send_all(socket, listener, within_s=dependencies.read_within_s)
+                why = await _send_all(request, socket, listener)
     except CallError as error:
         why = str(error)
     except TimeoutError:
-        why = "the login is over"
+        why = _LOGIN_OVER
     if why is None:
         cut_off(request)
         return socket
@@ -58,9 +60,9 @@ async def listen_to_call(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
-async def _send_all(socket: web.WebSocketResponse, listener: Listener, *, within_s: float) -> str | None:
+async def _send_all(request: web.Request, socket: web.WebSocketResponse, listener: Listener) -> str | None:
     """Send until there is no more, and return why; None where the browser is gone, or does not read."""
-    sending = asyncio.create_task(_send(socket, listener, within_s=within_s))
+    sending = asyncio.create_task(_send(request, socket, listener))
     leaving = asyncio.create_task(_ignore_messages(socket))
     try:
         await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -71,10 +73,13 @@ async def _send_all(socket: web.WebSocketResponse, listener: Listener, *, within
     return listener.why_over if sending.done() and not sending.cancelled() and sending.exception() is None else None
 
 
-async def _send(socket: web.WebSocketResponse, listener: Listener, *, within_s: float) -> None:
+async def _send(request: web.Request, socket: web.WebSocketResponse, listener: Listener) -> None:
     await socket.send_json({"event": "format", "encoding": "s16le", "rate_hz": listener.rate_hz, "channels": CHANNELS})
     async for piece in listener.pieces():
-        async with asyncio.timeout(within_s):
+        if session_of(request) is None:  # ended by hand
+            listener.end(_LOGIN_OVER)
+            return
+        async with asyncio.timeout(request.app[DEPENDENCIES].read_within_s):
             await socket.send_bytes(piece)
 
 

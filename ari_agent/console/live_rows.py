@@ -26,10 +26,14 @@ _REMEMBERED: Final = 1000
 
 @dataclass(slots=True)
 class _Shown(Generic[Row]):
-    """A row as it is shown. added, changed: in which versions of the table it and its cells became what they are."""
+    """A row as it is shown. added, changed: in which versions of the table it and its cells became what they are.
+
+    html: the row as an element, made with its cells, since hundreds of rows are too many to be made for a browser.
+    """
 
     row: Row
-    cells: Mapping[str, Markup]
+    cells: Mapping[str, str]
+    html: str
     added: int
     changed: dict[str, int] = field(default_factory=dict)
 
@@ -62,7 +66,8 @@ class LiveRows(Feed, Generic[Row]):
     @property
     def html(self) -> Markup:
         """The rows, for the page that will watch them."""
-        return Markup("").join(_row(row_id, shown) for row_id, shown in self._shown.items())
+        # each of them is made of ids and of what `render` has made, which has escaped the values
+        return Markup("".join(shown.html for shown in self._shown.values()))  # noqa: S704
 
     async def look(self, version: int) -> bool:
         """Make the rows whose values have changed, and return whether there are any, or some are gone."""
@@ -72,13 +77,13 @@ class LiveRows(Feed, Generic[Row]):
         if not changed and not gone:
             return version == 1  # whoever watches an empty table waits for it, too
         if len(changed) > _AT_ONCE:
-            made = await asyncio.to_thread(self._make, changed)
+            made = await asyncio.to_thread(self._make, changed, version)
         else:
-            made = self._make(changed)
+            made = self._make(changed, version)
         for row_id in gone:
             self._gone[row_id] = self._shown.pop(row_id).added, version
-        for row_id, cells in made.items():
-            self._show(row_id, changed[row_id], cells, version)
+        for row_id, shown in made.items():
+            self._show(row_id, shown, version)
         while len(self._gone) > _REMEMBERED:
             _, self._told_from = self._gone.pop(next(iter(self._gone)))
         return True
@@ -95,50 +100,41 @@ class LiveRows(Feed, Generic[Row]):
         shown = self._shown.get(row_id)
         return shown is not None and shown.row == row
 
-    def _make(self, rows: Mapping[str, Row]) -> Mapping[str, Mapping[str, Markup]]:
-        return {row_id: self._render(row) for row_id, row in rows.items()}
+    def _make(self, rows: Mapping[str, Row], version: int) -> Mapping[str, _Shown[Row]]:
+        made = {}
+        for row_id, row in rows.items():
+            cells = {name: _cell(row_id, name, content) for name, content in self._render(row).items()}
+            made[row_id] = _Shown(row, cells, f'<tr id="{row_id}">{"".join(cells.values())}</tr>', version)
+        return made
 
-    def _show(self, row_id: str, row: Row, cells: Mapping[str, Markup], version: int) -> None:
-        shown = self._shown.get(row_id)
-        if shown is None:
-            self._shown[row_id] = _Shown(row, cells, version)
-            if self._gone.pop(row_id, None):
-                self._told_from = version  # a browser that still shows the former one would have two
-            return
-        for name, cell in cells.items():
-            if shown.cells[name] != cell:
-                shown.changed[name] = version
-        shown.row, shown.cells = row, cells
+    def _show(self, row_id: str, new: _Shown[Row], version: int) -> None:
+        before = self._shown.get(row_id)
+        if before:
+            changes = dict.fromkeys((name for name, cell in new.cells.items() if before.cells[name] != cell), version)
+            new.added, new.changed = before.added, before.changed | changes
+        elif self._gone.pop(row_id, None):
+            self._told_from = version  # a browser that still shows the former one would have two
+        self._shown[row_id] = new
 
     def _changes(self, version: int) -> bytes:
-        new = [_row(row_id, shown) for row_id, shown in self._shown.items() if shown.added > version]
+        new = [shown.html for shown in self._shown.values() if shown.added > version]
         swaps = [
-            _cell(row_id, name, shown.cells[name], swap=True)
-            for row_id, shown in self._shown.items()
+            shown.cells[name].replace("<td ", '<td hx-swap-oob="true" ', 1)
+            for shown in self._shown.values()
             if shown.added <= version
             for name, changed in shown.changed.items()
             if changed > version
         ]
         swaps += [
-            Markup('<tr id="{}" hx-swap-oob="delete"></tr>').format(row_id)
+            f'<tr hx-swap-oob="delete" id="{row_id}"></tr>'
             for row_id, (added, gone) in self._gone.items()
             if added <= version < gone
         ]
         if new:
-            into = Markup('<tbody hx-swap-oob="beforeend:#{}">{}</tbody>')
-            swaps.append(into.format(self._event, Markup("").join(new)))
+            swaps.append(f'<tbody hx-swap-oob="beforeend:#{self._event}">{"".join(new)}</tbody>')
         # rows and cells are no elements but inside a table, except in a template
-        return sent_event(f"{self._event}-changes", Markup("").join(map(_TEMPLATE.format, swaps)))
+        return sent_event(f"{self._event}-changes", "".join(f"<template>{swap}</template>" for swap in swaps))
 
 
-_TEMPLATE: Final = Markup("<template>{}</template>")
-
-
-def _row(row_id: str, shown: _Shown[Row]) -> Markup:
-    cells = Markup("").join(_cell(row_id, name, cell) for name, cell in shown.cells.items())
-    return Markup('<tr id="{}">{}</tr>').format(row_id, cells)
-
-
-def _cell(row_id: str, name: str, content: Markup, *, swap: bool = False) -> Markup:
-    attributes = Markup(' hx-swap-oob="true"') if swap else ""
-    return Markup('<td id="{}-{}" class="{}"{}>{}</td>').format(row_id, name, name, attributes, content)
+def _cell(row_id: str, name: str, content: Markup) -> str:
+    return f'<td id="{row_id}-{name}" class="{name}">{content}</td>'

@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp import web
 from markupsafe import Markup
 
+from ari_agent.console.access import session_of
 from ari_agent.console.cached_answer import CachedAnswer
 from ari_agent.console.day_figures import HOURS, DayFigures, day_begins_ms, day_figures
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
@@ -107,6 +108,8 @@ async def watch_now(request: web.Request) -> web.StreamResponse:
     async def send_all(feed: Feed) -> None:
         async with aclosing(feed.pieces()) as pieces:
             async for piece in pieces:
+                if session_of(request) is None:
+                    raise TimeoutError("the login is over")
                 async with turn:
                     await send(request, response, piece, within_s=dependencies.read_within_s)
 

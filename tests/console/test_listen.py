@@ -15,7 +15,7 @@ from ari_agent.calls.session_events import ListeningChanged
 from ari_agent.calls.state import CallState
 from ari_agent.console.access import COOKIE
 from ari_agent.console.login import SESSION_S
-from tests.console.conftest import API_KEY, READ_ONLY_KEY, Browser, Clock, LiveCalls, log_in, text_of
+from tests.console.conftest import API_KEY, READ_ONLY_KEY, Browser, Clock, LiveCalls, csrf_token, log_in, text_of
 from tests.console.heard_call import HeardCall
 from tests.fakes.llm_server import until
 from tests.fakes.sound import strongest_tone, tone
@@ -118,7 +118,7 @@ async def test_pages_of_a_call_in_progress_have_a_place_for_the_button(
 ) -> None:
     page = await text_of(browser, path)
     assert 'class="voice" data-call-id="call_live"' in page
-    assert 'id="listening"' in page and 'src="/console/static/listen.js"' in page
+    assert 'id="listening"' in page and 'src="/console/static/listen.js?v=' in page
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,15 @@ async def test_it_ends_with_the_login(stranger: Browser, call: HeardCall, clock:
     await format_of(socket)
     assert await over(socket) == "the login is over"
     await until(lambda: call.media.hear is None)
+
+
+async def test_it_ends_when_somebody_logs_out(browser: Browser, call: HeardCall) -> None:
+    socket = await listen(browser)
+    await format_of(socket)
+    token = await csrf_token(browser)
+    await browser.post("/console/logout", data={"csrf_token": token}, allow_redirects=False)
+    call.give(PIECE)
+    assert await over(socket) == "the login is over"
 
 
 async def test_four_may_listen_to_one_call(browser: Browser, call: HeardCall) -> None:

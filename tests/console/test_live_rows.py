@@ -50,10 +50,10 @@ class Watcher:
             rows = rows_of(added[1])
             assert not rows.keys() & self.shown.keys()
             self.shown |= rows
-        elif gone := re.fullmatch(r'<tr id="(\w+)" hx-swap-oob="delete"></tr>', template):
+        elif gone := re.fullmatch(r'<tr hx-swap-oob="delete" id="(\w+)"></tr>', template):
             del self.shown[gone[1]]
         else:
-            cell = re.fullmatch(r'<td id="(\w+)-(\w+)" class="\2" hx-swap-oob="true">(.*)</td>', template)
+            cell = re.fullmatch(r'<td hx-swap-oob="true" id="(\w+)-(\w+)" class="\2">(.*)</td>', template)
             assert cell, template
             self.shown[cell[1]][cell[2]] = cell[3]
 
@@ -81,10 +81,10 @@ async def test_only_the_cells_that_changed_are_made_and_sent() -> None:
     made = table.made
     await table.feed.renew()
     assert table.made == made + 1
-    assert watcher.catch_up() == '<template><td id="a-words" class="words" hx-swap-oob="true">Bye</td></template>'
+    assert watcher.catch_up() == '<template><td hx-swap-oob="true" id="a-words" class="words">Bye</td></template>'
     del table.rows["b"]
     await table.feed.renew()
-    assert watcher.catch_up() == '<template><tr id="b" hx-swap-oob="delete"></tr></template>'
+    assert watcher.catch_up() == '<template><tr hx-swap-oob="delete" id="b"></tr></template>'
     table.rows["c"] = ("rings", "")
     await table.feed.renew()
     assert '<tbody hx-swap-oob="beforeend:#calls"><tr id="c">' in watcher.catch_up()

@@ -29,7 +29,8 @@ async def test_a_call_comes_and_goes_on_the_page_and_is_heard_after_it(stage: St
     agent = stage.agents.agent(takes_an_order)
     number = await stage.import_number(await stage.create_agent(agent, recording="on"))
     page = await open_console(stage.controller.url, stage.controller.api_key)
-    row = page.get_by_role("row").filter(has_text=number)
+    calls = page.get_by_role("region", name="Calls in progress")
+    row = calls.get_by_role("row").filter(has_text=number)
     await expect(row).to_have_count(0)
     calling = asyncio.create_task(
         stage.sipp.run("call_with_sound", number, sound=noise(1.0), values={"TALK_MS": str(TALK_MS)})
