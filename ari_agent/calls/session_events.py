@@ -88,6 +88,14 @@ class MediaMeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class ListeningChanged:
+    """Somebody listens in on the call from now on, or no longer. login: as who they are logged in."""
+
+    login: str
+    listens: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -105,6 +113,7 @@ SessionEvent: TypeAlias = (
     | DialledChannelLost
     | MaxDurationReached
     | MediaMeasured
+    | ListeningChanged
     | TranscriptDue
     | LastWordsHeard
     | OutcomeOverdue

@@ -18,6 +18,7 @@ from ari_agent.asterisk.events import AriEvent, BridgeAttendedTransfer, ChannelV
 from ari_agent.asterisk.names import call_of_media_channel, call_of_snoop, call_of_target_channel
 from ari_agent.calls.adopted_call import AdoptedCall
 from ari_agent.calls.call_files import CallNotRecorded
+from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.call_requests import (
     AnsweredRequest,
     DtmfRequested,
@@ -73,7 +74,7 @@ class Switchboard:
     """The owner of all calls of this process.
 
     new_call_id: makes `call_...` ids. announced_within_s: see OrphanSweep. ended_calls: how many calls have ended.
-    quality: of their audio.
+    quality: of their audio. monitoring: lets people listen in on them.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Switchboard:
         self._ended_media_totals = Counter(_counters(MediaStats()))
         self.ended_calls = 0
         self.quality = QualityHistograms()
+        self.monitoring = CallMonitoring(self.session)
 
     def media_totals(self) -> Mapping[str, int]:
         """Return the sum of each counter of MediaStats over every call of this process, live or ended."""
@@ -294,7 +296,7 @@ class Switchboard:
             UnknownCall: no live call has this id.
             CallNotOngoing: it has ended.
         """
-        self._session(call_id).post(StopRequested(request))
+        self.session(call_id).post(StopRequested(request))
 
     async def transfer_call(self, call_id: str, request: TransferRequest) -> TransferOutcome:
         """Transfer a call and wait for the outcome.
@@ -333,17 +335,23 @@ class Switchboard:
             CallNotOngoing: it has ended.
             CallNotRecorded: nothing of it is recorded, or not yet.
         """
-        media = self._session(call_id).media
+        media = self.session(call_id).media
         if media is None or not media.pause_recording(paused, asked_by="api"):
             raise CallNotRecorded(call_id)
 
     async def _ask(self, call_id: str, request: Callable[[asyncio.Future[_Answer]], AnsweredRequest]) -> _Answer:
         """Post a request to a call and wait for its answer. request: made with the future that gets the answer."""
         answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._session(call_id).post(request(answer))
+        self.session(call_id).post(request(answer))
         return await answer
 
-    def _session(self, call_id: str) -> CallSession:
+    def session(self, call_id: str) -> CallSession:
+        """Return a live call.
+
+        Raises:
+            UnknownCall: no live call has this id.
+            CallNotOngoing: it has ended.
+        """
         session = self._by_call.get(call_id)
         if session is None:
             raise UnknownCall(call_id)

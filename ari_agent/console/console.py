@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_control, call_list, call_page, login, now, static_files
+from ari_agent.console import call_control, call_list, call_page, listen, login, now, static_files
 from ari_agent.console.access import cut_off_who_does_not_read, guard, require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -23,6 +23,7 @@ _ROUTES: Final = (
     web.get("/calls", call_list.show_calls),
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
+    web.get("/calls/{call_id}/listen", listen.listen_to_call, allow_head=False),
     web.get("/calls/{call_id}/control", call_control.show_control),
     web.post("/calls/{call_id}/hang-up", call_control.hang_up),
     web.post("/calls/{call_id}/transfer", call_control.transfer),

@@ -18,6 +18,7 @@ from ari_agent.console.cached_answer import CachedAnswer
 from ari_agent.console.day_figures import HOURS, DayFigures, day_begins_ms, day_figures
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.health import Health
+from ari_agent.console.levels import levels_feed
 from ari_agent.console.live_call_row import LiveCallRow
 from ari_agent.console.live_feed import Feed, LiveFeed
 from ari_agent.console.live_rows import LiveRows
@@ -77,6 +78,7 @@ def now_feeds(dependencies: ConsoleDependencies, pages: Pages) -> NowFeeds:
         "summary": LiveFeed("summary", partial(render.summary, health)),
         "day": LiveFeed("day", partial(render.day, day), each_s=_SLOW_EACH_S),
         "trunks": LiveFeed("trunks", partial(render.trunks, health), each_s=_SLOW_EACH_S),
+        "levels": levels_feed(dependencies, shown=_SHOWN),
     }
     return NowFeeds(health, day, LiveRows("calls", partial(_rows, dependencies), render.cells), parts)
 

@@ -19,69 +19,17 @@ from typing import Final
 
 from ari_agent.errors import MalformedPacket
 from ari_agent.media import rtp
-from ari_agent.media.audio import FRAME_MS, FRAME_UNITS, ULAW, SampleFormat, level_dbfs, ulaw_to_linear
+from ari_agent.media.agent_encoding import AgentEncoding
+from ari_agent.media.audio import FRAME_MS, FRAME_UNITS, ULAW, level_dbfs, ulaw_to_linear
 from ari_agent.media.jitter_buffer import PATIENCE_LEAST_S, JitterBuffer
 from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.playout import Playout
-from ari_agent.media.resampler import Resampler
 from ari_agent.media.speech_edges import LOOKED_AT, SpeechEdges
 
 _FRAME_S: Final = FRAME_MS / 1000
 _FIRST_FRAME_S: Final = 0.0125
 _DEFERRAL_S: Final = 0.040  # how long after a stall an agent that was speaking may take to go on
 _TICKS_PER_S: Final = 50
-
-
-class AgentEncoding:
-    """Converts between the format of the line and the agent's encoding; each direction is a stream with its own state.
-
-    This is for phone calls, whose line has a format of its own, and whose audio to the agent is whole frames already.
-    A web call has no line: there a `media.transcoder.Transcoder` converts each direction between two encodings.
-
-    encoding: `mulaw` (rate_hz is then 8000, and the line's format mu-law) or `s16le` (8000..48000 Hz).
-    passes: whether both are the same, so that nothing is converted.
-    """
-
-    __slots__ = ("_down", "_format", "_rest", "_up", "_whole_bytes", "passes")
-
-    def __init__(self, encoding: str, rate_hz: int, line: SampleFormat = ULAW) -> None:
-        self._format = line
-        is_ulaw = encoding == "mulaw"
-        if is_ulaw and line is not ULAW:
-            raise ValueError("an agent that speaks mu-law needs a line of mu-law")
-        resampled = not is_ulaw and rate_hz != line.rate_hz
-        self.passes = is_ulaw
-        self._up = Resampler(line.rate_hz, rate_hz) if resampled else None
-        self._down = Resampler(rate_hz, line.rate_hz) if resampled else None
-        self._whole_bytes = 2 * line.samples_per_unit  # of s16le
-        self._rest = b""  # less than that, which waits for the next piece
-
-    def to_agent(self, audio: bytes) -> bytes:
-        """Convert a piece of the caller's audio to the agent's encoding and rate."""
-        if self.passes:
-            return audio
-        pcm = self._format.to_linear(audio)
-        return self._up.process(pcm) if self._up is not None else pcm
-
-    def from_agent(self, payload: bytes) -> bytes:
-        """Convert a piece of the agent's audio to the format of the line.
-
-        What is no whole unit of 1/8000 s at its end is kept for the next piece.
-        """
-        if self.passes:
-            return payload
-        pcm = self._down.process(payload) if self._down is not None else payload
-        if self._rest or len(pcm) % self._whole_bytes:
-            pcm = self._rest + pcm
-            whole = len(pcm) - len(pcm) % self._whole_bytes
-            pcm, self._rest = pcm[:whole], pcm[whole:]
-        return self._format.from_linear(pcm)
-
-    def clear(self) -> None:
-        """Forget what is left of the agent's stream, because it was cut and the next piece does not continue it."""
-        self._rest = b""
-        if self._down is not None:
-            self._down.reset()
 
 
 def _discard(packet: bytes) -> None:
@@ -242,6 +190,20 @@ class Bridge:
             hear(audio)
 
         self._send_agent = send_to_both
+
+    @property
+    def encoding(self) -> AgentEncoding:
+        """Return what converts between the line and the agent; another one converts from the next piece on."""
+        return self._encoding
+
+    @encoding.setter
+    def encoding(self, encoding: AgentEncoding) -> None:
+        self._encoding, self._passes = encoding, encoding.passes
+
+    @property
+    def caller_until_s(self) -> float:
+        """Return up to when, by the clock, the caller's audio was passed on to the agent; inf before it begins."""
+        return self.jitter.due_s - len(self._partial) / self._frame_bytes * _FRAME_S
 
     # who speaks
 

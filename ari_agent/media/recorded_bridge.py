@@ -17,8 +17,9 @@ from math import inf
 from typing import Any, Final
 
 from ari_agent.media import rtp
+from ari_agent.media.agent_encoding import AgentEncoding, HeardEncoding
 from ari_agent.media.audio import mix
-from ari_agent.media.bridge import AgentEncoding, Bridge
+from ari_agent.media.bridge import Bridge
 from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.preceded_playout import PrecededPlayout
 from ari_agent.media.recorder import GIVE_EACH_S, HeardParty, Recorder
@@ -31,27 +32,6 @@ _LONGEST_LEAP: Final = 60 * rtp.CLOCK_HZ  # a machine that stood still for longe
 
 def _nobody_asks() -> None:
     """Do nothing at the end of a sentence, because there is none."""
-
-
-class _RecordedEncoding(AgentEncoding):
-    """An agent's encoding, other than the line's format, that has a recorder hear the caller first."""
-
-    __slots__ = ("_hear", "_of_agent")
-
-    def __init__(self, of_agent: AgentEncoding, hear: Callable[[bytes], None]) -> None:
-        self._of_agent, self._hear = of_agent, hear
-        self.passes = False
-
-    def to_agent(self, audio: bytes) -> bytes:
-        hear = self._hear
-        hear(audio)
-        return self._of_agent.to_agent(audio)
-
-    def from_agent(self, payload: bytes) -> bytes:
-        return self._of_agent.from_agent(payload)
-
-    def clear(self) -> None:
-        self._of_agent.clear()
 
 
 class RecordedBridge(Bridge):
@@ -99,7 +79,7 @@ class RecordedBridge(Bridge):
             on_second(now_s)
 
         super().__init__(
-            encoding=encoding if encoding.passes else _RecordedEncoding(encoding, recorder.hear_caller),
+            encoding=encoding if encoding.passes else HeardEncoding(encoding, recorder.hear_caller),
             line=line,
             send_agent=_heard_by_both(recorder, send_agent) if encoding.passes else send_agent,
             on_second=each_second,
@@ -194,10 +174,8 @@ class RecordedBridge(Bridge):
 
     @property
     def _caller_end(self) -> int | None:
-        due_s = self.jitter.due_s
-        if due_s == inf:
-            return None
-        return round((due_s - self._start_s) * rtp.CLOCK_HZ) - len(self._partial) // self._of.unit_bytes
+        until_s = self.caller_until_s
+        return None if until_s == inf else round((until_s - self._start_s) * rtp.CLOCK_HZ)
 
     def _give(self) -> None:
         self._giving = self._call_at(self._clock() + GIVE_EACH_S, self._give)

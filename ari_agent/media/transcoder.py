@@ -10,7 +10,7 @@ class Transcoder:
     """Converts a stream of audio chunk by chunk; what is equal on both sides passes untouched.
 
     This is for web calls, whose user and agent each have an encoding and send chunks of any length. The line of a phone
-    call is a SampleFormat: there `media.bridge.AgentEncoding` converts both directions.
+    call is a SampleFormat: there `media.agent_encoding.AgentEncoding` converts both directions.
 
     from_encoding, to_encoding: `mulaw` (its rate is 8000) or `s16le`. Rates in Hz. The output is always whole samples:
     half a sample of input waits for its other half.

@@ -14,7 +14,7 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.recording_file import STEREO_FILE, filler_of
 from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import AudioWebsocketEngine
+from ari_agent.media.audio import ULAW, ulaw_to_linear
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wave_file import WaveFormat
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
@@ -45,6 +46,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peer-port", type=int, default=40000, help="the UDP port that the load comes from")
     parser.add_argument("--agent-url", default="ws://127.0.0.1:9300/")
     parser.add_argument("--record", type=Path, help="folder; every call is recorded into it")
+    parser.add_argument("--listened-to", type=int, default=0, help="calls of which somebody hears both sides")
+    parser.add_argument("--levels-each-s", type=float, help="how often somebody looks at the levels of every call")
     parser.add_argument("--event-loop", choices=["uvloop", "asyncio"], default="uvloop")
     return parser.parse_args()
 
@@ -123,9 +126,18 @@ async def _run(arguments: argparse.Namespace) -> None:
     freeze_garbage_collector()
     for session in sessions:
         session.start()
+    heard: Counter[str] = Counter()
+    for session in sessions[: arguments.listened_to]:
+        of = session.listen(lambda stereo: heard.update(bytes=len(ulaw_to_linear(stereo))))
+        assert of is ULAW or arguments.protocol == "web"
+    watching = (
+        asyncio.create_task(_watch_levels(sessions, arguments.levels_each_s)) if arguments.levels_each_s else None
+    )
     print("READY", flush=True)
     await stopped.wait()
-    totals: Counter[str] = Counter()
+    if watching:
+        watching.cancel()
+    totals: Counter[str] = Counter({"listeners_bytes": heard["bytes"]})
     for session in sessions:
         totals.update({name: value for name, value in asdict(session.stats).items() if isinstance(value, int)})
     await asyncio.gather(*(session.close() for session in sessions))
@@ -134,6 +146,12 @@ async def _run(arguments: argparse.Namespace) -> None:
         totals["lost_bytes"] = spool.lost_bytes
     report = {"events": events, "wheel": repr(wheel), "worst_stall_s": wheel.worst_stall_s, **totals}
     print(json.dumps(report), file=sys.stderr)
+
+
+async def _watch_levels(sessions: Sequence[MediaSession], each_s: float) -> None:
+    while True:
+        json.dumps([session.levels for session in sessions])
+        await asyncio.sleep(each_s)
 
 
 def main() -> None:

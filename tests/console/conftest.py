@@ -14,6 +14,7 @@ import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.state import CallState
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
@@ -37,6 +38,7 @@ class OneCall:
 
     record: Call
     state: CallState = CallState.TALKING
+    media: None = None
 
     @property
     def call_id(self) -> str:
@@ -61,6 +63,13 @@ class LiveCalls:
 
     def record(self, call_id: str) -> Call | None:
         return next((call.record for call in self.calls if call.call_id == call_id), None)
+
+    def session(self, call_id: str) -> Any:
+        """The same as one whose sound is heard, if it is one: see heard_call.py."""
+        for call in self.calls:
+            if call.call_id == call_id:
+                return call
+        raise UnknownCall(call_id)
 
     async def stop_call(self, call_id: str, request: HangupRequest) -> None:
         if self.record(call_id) is None:
@@ -131,6 +140,7 @@ async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> Asyn
             calls=live_calls,
             api_key=API_KEY,
             read_only_key=READ_ONLY_KEY,
+            monitoring=CallMonitoring(live_calls.session),
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
             transfer_timeout_s=0.2,

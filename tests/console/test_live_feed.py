@@ -103,7 +103,7 @@ async def test_the_scripts_of_the_first_page_are_small(browser: Browser) -> None
             sizes.append(len(await (await browser.get(path)).read()))
             answer = await as_sent.get(browser.make_url(path), headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
             sent += len(await answer.read())
-    assert len(sizes) == 6 and sent < 60_000 and sum(sizes) < 120_000
+    assert len(sizes) == 7 and sent < 60_000 and sum(sizes) < 120_000
 
 
 async def test_a_comment_is_sent_where_nothing_changes() -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.media import rtp
+from ari_agent.media.agent_encoding import AgentEncoding
 from ari_agent.media.audio import SILENCE_DBFS, ULAW_SILENCE_FRAME, linear_to_ulaw, ulaw_to_linear
-from ari_agent.media.bridge import AgentEncoding, Bridge
+from ari_agent.media.bridge import Bridge
 from ari_agent.media.line import NARROWBAND, Convert, Line
 from ari_agent.media.speech_edges import is_speech
 

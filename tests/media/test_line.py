@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ari_agent.media import rtp
+from ari_agent.media.agent_encoding import AgentEncoding
 from ari_agent.media.audio import LINEAR_16K, level_dbfs
-from ari_agent.media.bridge import AgentEncoding
 from ari_agent.media.g722 import G722Decoder, G722Encoder
 from ari_agent.media.jitter_buffer import JitterBuffer
 from ari_agent.media.line import NARROWBAND, WIDEBAND, Line, line_for

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 
 from ari_agent.media import rtp
+from ari_agent.media.agent_encoding import AgentEncoding
 from ari_agent.media.audio import mix
-from ari_agent.media.bridge import AgentEncoding
+from ari_agent.media.bridge import Bridge
 from ari_agent.media.g722 import G722Encoder
 from ari_agent.media.line import NARROWBAND, WIDEBAND, Convert, Line
 from ari_agent.media.recorded_bridge import RecordedBridge
@@ -51,6 +53,7 @@ class RecordedCall:
     delay_s: Callable[[int], float] = lambda _: 0.0
     """How much later than the others packet n comes."""
     is_lost: Callable[[int], bool] = lambda _: False
+    is_recorded: bool = True
     silent: bool = False
     """True: the caller sends nothing at all (DTX, hold, mute)."""
     timers: FakeTimers = field(default_factory=FakeTimers)
@@ -62,13 +65,17 @@ class RecordedCall:
         self.loop = asyncio.new_event_loop()
         self.loop.close()
         self.heard_sentence_s: list[float] = []
+        self.start_s = self.timers.now_s
         self.recorder = Recorder(self.written.append, of=self.line.audio, agent_only=self.agent_only)
-        self.bridge = RecordedBridge(
+        recorded = partial(
+            RecordedBridge,
             recorder=self.recorder,
             beep_each_s=self.beep_each_s,
             beep=self.beep,
             sentence=self.sentence,
             on_sentence=lambda: self.heard_sentence_s.append(self.timers.now_s - self.start_s),
+        )
+        self.bridge: Any = (recorded if self.is_recorded else Bridge)(
             encoding=AgentEncoding(self.encoding, self.rate_hz, self.line.audio),
             line=self.line,
             stream=rtp.RtpStream(ssrc=1, sequence=0, timestamp=2**32 - 4000, payload_type=self.line.payload_type),
@@ -82,7 +89,6 @@ class RecordedCall:
         self.bridge.send_rtp = lambda datagram: self.to_caller.append((self.timers.now_s, datagram[12:]))
         self.ticker = Wheel(self.timers).add(self.bridge.tick, self.bridge.late, self.bridge.skip)
         self.bridge.move_tick = self.ticker.move
-        self.start_s = self.timers.now_s
         self.bridge.start()
         self.index = 0
         self.said = b""
@@ -99,9 +105,13 @@ class RecordedCall:
         is_past = self.timers.now_s - due_s > SOCKET_HOLDS_S
         if self.silent or is_past or self.is_lost(index):
             return
-        packet = rtp.Packet(self.line.payload_type, False, index & 0xFFFF, (160 * index) & 0xFFFFFFFF, 99, frame)
-        datagram = rtp.build(packet)
-        self.timers.call_at(self.timers.now_s + self.delay_s(index), lambda: self.bridge.receive(datagram))
+        self.timers.call_at(self.timers.now_s + self.delay_s(index), partial(self.receive, 160 * index, frame))
+
+    def receive(self, timestamp: int, audio: bytes) -> None:
+        """Let a packet of the caller's come, whose sequence number is as its timestamp says."""
+        sequence = timestamp // len(audio) & 0xFFFF
+        packet = rtp.Packet(self.line.payload_type, False, sequence, timestamp & 0xFFFFFFFF, 99, audio)
+        self.bridge.receive(rtp.build(packet))
 
     def finish(self) -> None:
         self.bridge.stop()

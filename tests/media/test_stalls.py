@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.media import rtp
-from ari_agent.media.bridge import AgentEncoding, Bridge
+from ari_agent.media.agent_encoding import AgentEncoding
+from ari_agent.media.bridge import Bridge
 from ari_agent.media.wheel import Wheel
 from tests.fakes.timers import FakeTimers
 

@@ -33,11 +33,13 @@ from typing import Final, Literal, TypeAlias
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import CallerOutput, NewAgentLeg
 from ari_agent.calls.media.call_media import ConsentOver, MediaEvent, MediaSpec, MediaStats, RecordingPaused
+from ari_agent.calls.media.call_tap import CallTap, HearCall, Levels
 from ari_agent.calls.media.commands import CallerAway, CallerBack, Command, KeyPressed, TargetListens, Voicemail
 from ari_agent.calls.media.silence_watch import SilenceWatch
 from ari_agent.calls.media.turn_clock import TurnClock
 from ari_agent.calls.media.voice_ends import CallTurns
 from ari_agent.contract.call import Latency
+from ari_agent.media.audio import SampleFormat
 from ari_agent.media.speech_edges import SpeechEdges
 from ari_agent.media.wave_file import WaveFormat
 from ari_agent.timed_wait import is_set_within
@@ -68,6 +70,9 @@ class MediaHalf(CallerOutput):
         self._seconds = 0  # of the call so far
         self._started_s: float | None = None
         self._is_away = self._is_recording_paused = self._has_recording_ended = False
+        self._keeps_secret = False  # what is said now, whether or not it would be recorded
+        self._listener: HearCall | None = None
+        self._tap: CallTap | None = None
         self._hears_machine = False  # instead of a caller
         self._sentence_since_s: float | None = None  # while the caller hears that the call is recorded
         self._closing: asyncio.Task[None] | None = None
@@ -126,13 +131,50 @@ class MediaHalf(CallerOutput):
             self._agent.start()
 
     def pause_recording(self, paused: bool, *, asked_by: Literal["agent", "api"] = "agent") -> bool:
-        """Record silence from now on, or end that; RecordingPaused follows. False: the call is not recorded."""
+        """Record silence from now on, or end that; RecordingPaused follows. False: the call is not recorded.
+
+        Whoever listens in hears silence too, even where nothing is recorded.
+        """
+        self._keeps_secret = paused
+        if self._tap is not None:
+            self._tap.pause(paused)
         is_recorded = not self._has_recording_ended and self._pause_recording(paused)
         if is_recorded and paused is not self._is_recording_paused:
             self._is_recording_paused = paused
             log.info("recording %s", "paused" if paused else "resumed", extra={"call_id": self._spec.call_id})
             self._on_event(RecordingPaused(paused, asked_by))
         return is_recorded
+
+    # who listens in
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether both sides can be heard: the call is answered, and not closed."""
+        return self._started_s is not None and self._closing is None
+
+    def listen(self, hear: HearCall | None) -> SampleFormat | None:
+        """Let `hear` have what both sides hear from now on, and return its format; it replaces the one so far.
+
+        It gets an empty piece when the media half closes. None as `hear` ends it. Returns None while there is nothing
+        to be heard: before `start`, or while the format of a front end is not known, or after `close`.
+        """
+        if self._tap is not None:
+            self._tap.close()
+            self._tap = None
+        if hear is None or not self.has_audio:
+            return None
+        tap = self._tap = self._new_tap(hear)
+        if tap is None:
+            return None
+        tap.pause(self._keeps_secret)
+        self._listener = hear
+        return tap.samples
+
+    def _end_listening(self) -> None:
+        if self._tap is not None and self._listener is not None:
+            self._tap.close()
+            self._tap = None
+            self._listener(b"")
 
     def command(self, command: Command) -> None:
         """Obey a command; what does not concern the caller's audio is the agent's alone."""
@@ -173,6 +215,7 @@ class MediaHalf(CallerOutput):
         if self._started_s is not None:
             await self._wait_while(self._has_unplayed_audio)
         self._cut_sentence()
+        self._end_listening()
         self._stop_audio()
         self._settle_turns(inf)
         await self._told_turns.finish()
@@ -272,6 +315,15 @@ class MediaHalf(CallerOutput):
     @abstractmethod
     def _mute(self, muted: bool) -> None:
         """Let the agent hear silence if muted, otherwise the caller again."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> Levels:
+        """Return how loud both sides are at this moment: from what was heard last, looked at now."""
+
+    @abstractmethod
+    def _new_tap(self, write: HearCall) -> CallTap | None:
+        """Return what gives both sides away from now on; None where their format is not known yet."""
 
     @abstractmethod
     def _pause_recording(self, paused: bool) -> bool:

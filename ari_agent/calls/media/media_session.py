@@ -22,12 +22,15 @@ from ari_agent.calls.media.arrival_watch import ArrivalWatch
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.audio_stop_watch import AudioStopWatch
 from ari_agent.calls.media.call_media import GreetingHeard, MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.call_tap import CallTap, HearCall, Levels
 from ari_agent.calls.media.commands import CallerBack, Command, TargetListens
 from ari_agent.calls.media.greeting_tap import GreetingTap
 from ari_agent.calls.media.line_recording import LineRecording
 from ari_agent.calls.media.media_half import MediaHalf, OpenRecording
 from ari_agent.calls.media.speech_watch import LOUD_DBFS, QUEUED_MS, SpeechLimits, SpeechWatch
-from ari_agent.media.bridge import AgentEncoding, Bridge
+from ari_agent.media.agent_encoding import AgentEncoding
+from ari_agent.media.bridge import Bridge
+from ari_agent.media.bridge_tap import BridgeTap
 from ari_agent.media.line import Line, line_for
 from ari_agent.media.line_recorder import LineRecorder
 from ari_agent.media.recorded_bridge import RecordedBridge
@@ -194,6 +197,14 @@ class MediaSession(MediaHalf):
         playout = self._bridge.playout
         end_units = playout.handed_units + playout.queued_units
         return lambda: self._sentence_units > 0 or playout.handed_units < end_units
+
+    @property
+    def levels(self) -> Levels:
+        """Return how loud both sides are at this moment. See MediaHalf."""
+        return Levels(self._bridge.caller_dbfs, self._bridge.agent_dbfs)
+
+    def _new_tap(self, write: HearCall) -> CallTap:
+        return BridgeTap(self._bridge, self._line, write=write, clock=self._loop.time)
 
     def _audio_stats(self) -> MediaStats:
         jitter, playout = self._bridge.jitter.counters, self._bridge.playout.counters

@@ -42,7 +42,7 @@ from ari_agent.calls.media.commands import ControlFailed, TransferGoesOn, Voicem
 from ari_agent.calls.public_log.log_events import LogEvent
 from ari_agent.calls.public_log.log_messages import message_facts
 from ari_agent.calls.public_log.public_log import PublicLog
-from ari_agent.calls.session_events import MaxDurationReached, MediaMeasured
+from ari_agent.calls.session_events import ListeningChanged, MaxDurationReached, MediaMeasured
 from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.response_engine import CustomLlmEngine, PromptEngine, ServedEngine
 from ari_agent.contract.sip_timeline import SipEvent
@@ -158,6 +158,7 @@ LINES: Final[Mapping[type, Line]] = {
     ChannelHold: _hold(holds=True),
     ChannelUnhold: _hold(holds=False),
     RecordingPaused: Line("recording", lambda event: ({"by": event.asked_by, "paused": event.paused}, None)),
+    ListeningChanged: Line("listening", lambda event: ({"by": event.login, "listens": event.listens}, None)),
     ConsentOver: Line("recording_consent", _consent),
     GreetingHeard: Line("answered_by", lambda event: ({"what": event.what.value}, None)),
     CallerInactive: _limit("end_call_after_silence_ms"),

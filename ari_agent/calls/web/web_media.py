@@ -19,6 +19,7 @@ from ari_agent.calls.media.agent_leg import NewAgentLeg
 from ari_agent.calls.media.announcement import kept_in_encoding
 from ari_agent.calls.media.audio_agent_leg import AudioAgentLeg
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, MediaStats
+from ari_agent.calls.media.call_tap import CallTap, HearCall, Levels
 from ari_agent.calls.media.commands import KeyPressed
 from ari_agent.calls.media.media_half import MediaHalf, OpenRecording
 from ari_agent.calls.web.front_end import FrontEnd
@@ -26,6 +27,7 @@ from ari_agent.calls.web.playback_position import AHEAD_LIMIT_S, PlaybackPositio
 from ari_agent.calls.web.pre_answer_audio import PreAnswerAudio, PreAnswerSound
 from ari_agent.calls.web.user_audio import BYTES_PER_SAMPLE, UserAudio, level
 from ari_agent.calls.web.web_recording import WebRecording, recorded_format
+from ari_agent.calls.web.web_tap import WebTap
 from ari_agent.calls.web.web_tone import WebTone
 from ari_agent.contract.registered_call import AudioFormat
 from ari_agent.media.audio import FRAME_MS, SILENCE_DBFS
@@ -59,6 +61,8 @@ class WebMedia(MediaHalf):
         super().__init__(spec, on_event=on_event, new_agent=new_agent)
         self._record_to = record_to if spec.recording.sides != "off" else None
         self._recording: WebRecording | None = None
+        self._laid: tuple[WebRecording, ...] = ()  # the recording, and what is laid out for whoever listens in
+        self._audio: AudioFormat | None = None  # how the front end's audio travels
         self._tone: WebTone | None = None
         self._tone_timer: asyncio.TimerHandle | None = None
         self._front = front
@@ -101,6 +105,7 @@ class WebMedia(MediaHalf):
         if self._recording is not None:
             self._recording.close(self._loop.time())
             self._recording = None
+            self._lay_out()
 
     def _mute(self, muted: bool) -> None:
         if not muted:
@@ -125,6 +130,27 @@ class WebMedia(MediaHalf):
         if self._recording is not None:
             self._recording.stop(self._loop.time())
 
+    @property
+    def levels(self) -> Levels:
+        """Return how loud both sides are at this moment. See MediaHalf."""
+        now_s, user = self._loop.time(), self._user_audio
+        user_speaks = user is not None and now_s - self._heard_s <= _PUSH_TO_TALK_S
+        return Levels(
+            user.dbfs if user is not None and user_speaks else SILENCE_DBFS,
+            self._agent_dbfs if self._position.until_s > now_s else SILENCE_DBFS,
+        )
+
+    def _new_tap(self, write: HearCall) -> CallTap | None:
+        if self._audio is None:
+            return None
+        tap = WebTap(self._audio, write=write, on_close=self._lay_out)
+        self._lay_out(tap.laid)
+        return tap
+
+    def _lay_out(self, tapped: WebRecording | None = None) -> None:
+        """Lay what is said from now on out for the recording, if there is one, and for whoever listens in."""
+        self._laid = tuple(laid for laid in (self._recording, tapped) if laid is not None)
+
     def _has_unplayed_audio(self) -> bool:
         return self._sentence_timer is not None or self._position.remaining_s(self._loop.time()) > 0
 
@@ -145,7 +171,7 @@ class WebMedia(MediaHalf):
     def format_known(self, audio: AudioFormat) -> None:
         """Take note of how audio travels; what the agent said meanwhile goes out now."""
         agent = self._agent
-        self._encoding = audio.audio_encoding
+        self._audio, self._encoding = audio, audio.audio_encoding
         self._bytes_per_s = audio.sample_rate * BYTES_PER_SAMPLE[audio.audio_encoding]
         self._user_audio = UserAudio(
             audio, agent_encoding=agent.encoding, agent_hz=agent.rate_hz, speech_dbfs=SPEECH_DBFS
@@ -173,6 +199,7 @@ class WebMedia(MediaHalf):
             agent_only=plan.sides == "agent_only",
             start_s=now_s,
         )
+        self._lay_out()
         if plan.beep_s:
             self._tone = WebTone(audio, every_s=plan.beep_s, start_s=now_s)
             self._tone_timer = self._loop.call_at(self._tone.due_s, self._tone_due, self._tone)
@@ -204,9 +231,10 @@ class WebMedia(MediaHalf):
             return
         self._has_received = True
         now_s = self._heard_s = self._loop.time()
-        if self._recording is not None:
+        if self._laid:
             began_s = now_s - len(payload) / self._bytes_per_s
-            self._recording.hear(payload, now_s, muted=self._is_away or began_s < self._told_s)
+            for laid in self._laid:
+                laid.hear(payload, now_s, muted=self._is_away or began_s < self._told_s)
         for piece in audio.hear(payload, muted=self._is_away, now_s=now_s):
             self._agent.hear(piece)
         if audio.spoke:
@@ -249,8 +277,8 @@ class WebMedia(MediaHalf):
         if not self._position.has_room(lasts_s, now_s) or not self._front.play(sound):
             self._overflow_s += lasts_s
             return None
-        if self._recording is not None:
-            self._recording.play(sound, begins_s)
+        for laid in self._laid:
+            laid.play(sound, begins_s)
         self._position.send(lasts_s, now_s)
         return begins_s
 
@@ -281,8 +309,8 @@ class WebMedia(MediaHalf):
         self._position.clear(now_s)
         if self._tone is not None:
             self._tone.leave_out(now_s)
-        if self._recording is not None:
-            self._recording.clear(now_s)
+        for laid in self._laid:
+            laid.clear(now_s)
         self._turns.agent_cleared(now_s)
         self._spoken_s = min(self._spoken_s, now_s)
         if self._to_user is not None:

@@ -40,6 +40,7 @@ from ari_agent.calls.media.commands import (
     Voicemail,
 )
 from ari_agent.calls.media.greeting_listener import Heard
+from ari_agent.calls.media.media_half import OpenRecording
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.speech_watch import SpeechLimits
 from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, TransferRequest, VoicemailNotice
@@ -103,7 +104,7 @@ def copied(value: Value) -> Value:
 class Conversation:
     """One media session with its caller and what it told."""
 
-    def __init__(self, engine: dict[str, Any], **spec: Any) -> None:
+    def __init__(self, engine: dict[str, Any], *, record_to: OpenRecording | None = None, **spec: Any) -> None:
         self.events: list[MediaEvent] = []
         self.measured: list[LatencyMeasured] = []
         self.caller = Caller()
@@ -124,6 +125,7 @@ class Conversation:
             rtp=RtpPorts("127.0.0.1"),
             wheel=self.wheel,
             on_event=lambda event: self._told(copied(event)),
+            record_to=record_to,
         )
 
     def _told(self, event: MediaEvent) -> None:
