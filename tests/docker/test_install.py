@@ -218,3 +218,10 @@ def test_an_unknown_command_says_what_there_is() -> None:
     done = install("instal")
     assert done.returncode == 2
     assert "install.sh root" in done.stderr
+
+
+def test_a_browser_is_looked_for_and_not_fetched_where_that_is_asked_for(tmp_path: Path) -> None:
+    done = install("chromium", "present", ARI_AGENT_CACHE=str(tmp_path / "cache"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout in ("", "/usr/lib/chromium/chromium\n")
+    assert not (tmp_path / "cache").exists()
