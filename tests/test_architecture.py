@@ -368,6 +368,7 @@ WAITING: Final = (
     "calls.digits",
     "calls.transfer.handoff_speech",
     "calls.inbound_call",
+    "calls.inbound_decider",
     "calls.inbound_router",
     "calls.latency_histograms",
     "calls.transfer.machine_detector",

@@ -65,6 +65,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/transfer/warm_transfer": ("integration/test_warm_transfer", "who hears whom is Asterisk's doing"),
     "calls/transfer/hold_music": ("integration/test_invite_transfer", "what is heard is made by Asterisk"),
+    "calls/inbound_decider": ("calls/test_inbound_router", "its second half, from the country to the agent"),
     "calls/inbound_call": ("integration/test_routing", "from StasisStart to the session: both are Asterisk's"),
     "calls/transfer/invite_transfer": (
         "integration/test_invite_transfer",
