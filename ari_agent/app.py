@@ -52,6 +52,7 @@ from ari_agent.clock import now_ms
 from ari_agent.config import Settings
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console_tools import check_runs, number_tools
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
@@ -407,6 +408,18 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             probes=probes(shared.ari, shared.database, calls.switchboard),
             slots=calls.slots,
             artefacts=shared.artefacts,
+            numbers=number_tools(
+                settings,
+                shared.store,
+                # Without a trace: what is tried out is in no call's.
+                inbound_webhook=InboundWebhook(shared.http, settings.api_key.get_secret_value(), now_ms=now_ms),
+                guard=shared.dial_guard,
+                originator=calls.originator,
+                trunks=calls.trunks,
+                serves=shared.serves,
+                has_prompts=shared.prompts is not None,
+            ),
+            checks=check_runs(settings, shared.ari, shared.speech),
         )
     )
     app[HAS_OWN_LOGIN] = True

@@ -260,6 +260,7 @@ WAITING: Final = (
     "background",
     "clock",
     "config",
+    "console_tools",
     "conversation_analyses",
     "endpoint",
     "file_limit",
@@ -660,6 +661,7 @@ CONSTRUCTS: Final = frozenset(
     {
         "__main__",
         "app",
+        "console_tools",
         "conversation_analyses",
         "demo",
         "http_listener",
@@ -831,9 +833,11 @@ def test_only_those_who_construct_read_the_configuration() -> None:
     readers = {name for name, module in MODULES.items() if "config" in module.own_imports()}
     assert {name for name in readers if not name.startswith("demo.")} <= {
         "app",
+        "console_tools",
         "conversation_analyses",
         "http_listener",
         "self_check",
+        "serve",
         "services",
         "__main__",
     }

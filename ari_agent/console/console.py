@@ -6,7 +6,17 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, login, now, static_files
+from ari_agent.console import (
+    call_list,
+    call_page,
+    check_page,
+    dial_page,
+    login,
+    now,
+    number_list,
+    number_page,
+    static_files,
+)
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -23,6 +33,13 @@ _ROUTES: Final = (
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
     web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.get("/numbers", number_list.show_numbers),
+    web.get("/numbers/{phone_number}", number_page.show_number),
+    web.post("/numbers/{phone_number}/try-webhook", number_page.try_webhook),
+    web.get("/dial", dial_page.show_dial),
+    web.get("/check", check_page.show_check),
+    web.post("/check", check_page.run_check),
+    web.get("/check/lines", check_page.show_lines),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -46,3 +63,5 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
 
 async def _close_feeds(app: web.Application) -> None:
     await app[NOW_FEED].close()
+    if checks := app[DEPENDENCIES].checks:
+        await checks.close()

@@ -11,8 +11,10 @@ from aiohttp import web
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.clock import now_ms
+from ari_agent.console.check_runs import CheckRuns
 from ari_agent.console.live_feed import LiveFeed
 from ari_agent.console.login_session import LoginSession, LoginSigner
+from ari_agent.console.number_tools import NumberTools
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call
@@ -54,8 +56,9 @@ class ConsoleDependencies:
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
-    artefacts: recordings and logs of calls. now_ms: milliseconds since 1970. read_within_s: how long a browser may
-    leave a piece of a long answer unread.
+    artefacts: recordings and logs of calls. numbers: what the pages of numbers ask, and checks: what runs `ari-agent
+    check`; None: there are no such pages. now_ms: milliseconds since 1970. read_within_s: how long a browser may leave
+    a piece of a long answer unread.
     """
 
     store: Store
@@ -66,6 +69,8 @@ class ConsoleDependencies:
     probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
     slots: Slots | None = None
     artefacts: Artefacts | None = None
+    numbers: NumberTools | None = None
+    checks: CheckRuns | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
 

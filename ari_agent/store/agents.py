@@ -8,11 +8,12 @@ its lowest is, so that two updates at once are both kept, and two new drafts get
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
@@ -26,6 +27,8 @@ from ari_agent.store.tables import agent_tags, agents
 from ari_agent.store.version_pages import latest_versions, next_key
 from ari_agent.store.versioned_engines import publish as publish_engine
 
+AgentKey: TypeAlias = tuple[str, int | str | None]
+"""An agent by its id and version: a number, `latest` (as None), `latest_published` or a tag."""
 T = TypeVar("T")
 Made_co = TypeVar("Made_co", Agent, ChatAgent, covariant=True)
 
@@ -216,6 +219,29 @@ class Agents:
         def ask(connection: Connection) -> AgentPage:
             rows = connection.execute(statement).all()
             return AgentPage(read(connection, rows[:limit]), next_key(rows, "agent_id", limit=limit))
+
+        return await self._database.read(ask)
+
+    async def called(self, text: str, *, most: int = 200) -> frozenset[str]:
+        """Return the ids of agents that have the text in their name, in whichever version; at most so many."""
+        in_document = json.dumps(text)[1:-1]
+        statement = select(agents).where(agents.c.document.icontains(in_document, autoescape=True))
+        names = (
+            (row.agent_id, json.loads(row.document).get("agent_name"))
+            for row in await self._database.rows(statement.limit(10 * most))
+        )
+        # What stands elsewhere in the document was only meant to be passed over: some of it is secret.
+        found = dict.fromkeys(agent_id for agent_id, name in names if text.casefold() in (name or "").casefold())
+        return frozenset(itertools.islice(found, most))
+
+    async def each(
+        self, named: Collection[tuple[str, int | str | None]]
+    ) -> dict[tuple[str, int | str | None], AnyAgent]:
+        """Return those of these agents that are there, by id and version as they were asked for; see `any`."""
+
+        def ask(connection: Connection) -> dict[AgentKey, AnyAgent]:
+            found = ((key, _one(connection, *key)) for key in named)
+            return {key: agent for key, agent in found if agent is not None}
 
         return await self._database.read(ask)
 

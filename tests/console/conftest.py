@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -14,12 +15,16 @@ from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from ari_agent.calls.state import CallState
+from ari_agent.check.report import Entry
 from ari_agent.console import console
+from ari_agent.console.check_runs import CheckRuns, TellEntries
 from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.errors import UnknownCall
+from ari_agent.http_client import http_client
 from ari_agent.store.store import Store
+from tests.console.number_desk import NumberDesk
 
 API_KEY = "key_of_the_api"
 READ_ONLY_KEY = "key_to_look"
@@ -103,7 +108,36 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def stranger(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIterator[Browser]:
+async def desk(store: Store) -> AsyncIterator[NumberDesk]:
+    """Numbers, and what is asked about them."""
+    async with http_client() as http:
+        yield NumberDesk(store, http)
+
+
+@dataclass
+class Checks:
+    """Checks that find what a test says, the first at once, the others once `go_on` is set."""
+
+    find: list[Entry] = field(default_factory=list)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    deep: list[bool] = field(default_factory=list)
+
+    async def run(self, deep: bool, tell: TellEntries) -> Sequence[Entry]:
+        self.deep.append(deep)
+        tell(self.find[:1])
+        await self.go_on.wait()
+        return self.find
+
+
+@pytest.fixture
+def checks() -> Checks:
+    return Checks()
+
+
+@pytest.fixture
+async def stranger(
+    store: Store, live_calls: LiveCalls, clock: Clock, desk: NumberDesk, checks: Checks
+) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
     pages = console.build_console(
@@ -114,6 +148,8 @@ async def stranger(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIt
             read_only_key=READ_ONLY_KEY,
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
+            numbers=desk.tools,
+            checks=CheckRuns(checks.run, [("Asterisk", "ari"), ("Trunks", "host")], now_ms=lambda: clock.now_ms),
         )
     )
     root.add_subapp(console.PREFIX, pages)

@@ -31,7 +31,7 @@ BEHIND_LOGIN = [route for route in _ROUTES if isinstance(route, web.RouteDef) an
 
 @pytest.mark.parametrize("route", BEHIND_LOGIN, ids=lambda route: f"{route.method} {route.path}")
 async def test_no_page_and_no_stream_is_shown_to_a_stranger(stranger: Browser, route: web.RouteDef) -> None:
-    path = "/console" + route.path.replace("{call_id}", "call_1")
+    path = "/console" + route.path.replace("{call_id}", "call_1").replace("{phone_number}", "+1")
     answer = await stranger.request(route.method, path, allow_redirects=False)
     assert (answer.status, answer.headers["Location"].partition("?")[0]) == (303, "/console/login")
     assert await answer.text() == ""
