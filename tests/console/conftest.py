@@ -81,13 +81,15 @@ def a_call(call_id: str = "call_1", **facts: Any) -> Call:
     return Call.model_validate({**known, **facts})
 
 
-@pytest.fixture
-async def store(tmp_path: Path, empty_database: Path) -> AsyncIterator[Store]:
+async def open_store(tmp_path: Path, empty_database: Path) -> AsyncIterator[Store]:
     shutil.copy(empty_database, tmp_path / "test.db")
     opened = Store(f"sqlite+aiosqlite:///{tmp_path}/test.db", now_ms=lambda: NOW_MS)
     await opened.open()
     yield opened
     await opened.close()
+
+
+store = pytest.fixture(open_store, name="store")
 
 
 @pytest.fixture
@@ -107,11 +109,13 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def desk(store: Store) -> AsyncIterator[NumberDesk]:
+async def open_desk(store: Store) -> AsyncIterator[NumberDesk]:
     """Numbers, and what is asked about them."""
     async with http_client() as http:
         yield NumberDesk(store, http)
+
+
+desk = pytest.fixture(open_desk, name="desk")
 
 
 @dataclass
@@ -134,8 +138,7 @@ def checks() -> Checks:
     return Checks()
 
 
-@pytest.fixture
-async def stranger(
+async def serve_pages(
     store: Store, live_calls: LiveCalls, clock: Clock, desk: NumberDesk, checks: Checks
 ) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
@@ -157,6 +160,9 @@ async def stranger(
     browser: Browser = TestClient(TestServer(root), cookie_jar=CookieJar(unsafe=True))
     async with browser:
         yield browser
+
+
+stranger = pytest.fixture(serve_pages, name="stranger")
 
 
 @pytest.fixture

