@@ -168,21 +168,28 @@ class PhoneNumbers:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a search looks for. dialled: the text without what people write between digits."""
+    """What a search looks for. dialled: the text without what people write between digits.
+
+    written: the longest part of the text that JSON in ASCII has as it is, to pass most documents over unread.
+    """
 
     text: str
     dialled: str
+    written: str
     agent_ids: Collection[str]
 
     @classmethod
     def of(cls, text: str, agent_ids: Collection[str]) -> _Wanted:
-        return cls(text.casefold(), re.sub(r"[\s()./-]", "", text).casefold(), agent_ids)
+        written = max(re.findall(r"[A-Za-z0-9_ .@-]+", text), key=len, default="").lower()
+        return cls(text.casefold(), re.sub(r"[\s()./-]", "", text).casefold(), written, agent_ids)
 
     def among(self, rows: Sequence[Row[Any]]) -> Sequence[PhoneNumber]:
         return [number for number in readable(rows, self._read, of="phone_number") if number]
 
     def _read(self, row: Row[Any]) -> PhoneNumber | None:
         fits = self.dialled and self.dialled in row.phone_number.casefold()
+        if not fits and not self.agent_ids and self.written not in row.document.lower():
+            return None
         # Not the document's text: it holds the trunk's password, which nobody shall guess piece by piece.
         document = parsed(dict, row.document, f"the record of number {row.phone_number}")
         return _phone_number(row) if fits or self._names_it(document) else None

@@ -136,6 +136,14 @@ async def test_what_is_missing_or_contradictory_is_told(
     assert said in words(await text_of(browser, PAGE))
 
 
+async def test_a_long_list_is_told_in_part(browser: Browser, desk: NumberDesk) -> None:
+    hosts = [f"h{number}.example" for number in range(40)]
+    await desk.number(dial_policy={"sip_domains": hosts, "extensions": []})
+    page = words(await text_of(browser, PAGE))
+    assert f"may call SIP URIs at these hosts alone: {', '.join(hosts[:30])} and 10 more" in page
+    assert "may call these extensions of the PBX alone: none" in page
+
+
 async def test_outbound_agents_without_a_trunk_are_told(browser: Browser, desk: NumberDesk) -> None:
     number = await desk.number(outbound_agents=weights(await desk.agent()))
     gone = number.model_copy(update={"sip_outbound_trunk_config": None})
