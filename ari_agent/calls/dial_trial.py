@@ -24,6 +24,7 @@ from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import CallError, InvalidTransferTarget, UnknownAgent, UnknownAsset
 from ari_agent.routing.dial_policy import Dial
 from ari_agent.routing.dial_target import read_target
+from ari_agent.store.agents import AgentKey
 from ari_agent.store.store import Store
 
 Kind = Literal["call", "transfer"]
@@ -101,7 +102,7 @@ class DialTrials:
         dialled = _read(to, kind)
         number = await self._from(from_number, kind)
         agents, more = await self._agents(number, kind, agent_id)
-        dials = [(name, self._dial(dialled, number, agent, kind)) for name, agent in agents]
+        dials = [(names, self._dial(dialled, number, agent, kind)) for names, agent in agents]
         some = dials[0][1]
         ways, no_way = self._ways(dialled, number, kind)
         limits = {(use.rule, use.whose): use for _, dial in dials for use in await self._guard.uses(dial)}
@@ -135,34 +136,39 @@ class DialTrials:
 
     async def _agents(
         self, number: PhoneNumber | None, kind: Kind, agent_id: str
-    ) -> tuple[Sequence[tuple[str, AnyAgent | None]], int]:
-        """Return the agents whose policies may have a say, by their names, and how many more there are."""
+    ) -> tuple[Sequence[tuple[Sequence[str], AnyAgent | None]], int]:
+        """Return the agents whose policies may have a say, by their names, and how many more there are.
+
+        Of those without a policy one stands for all: what is said of one is said of each.
+        """
         if agent_id:
             agent = await self._store.agents.any(agent_id)
             if agent is None:
                 raise UnknownAgent(agent_id, None)
-            return [(agent.agent_name or agent_id, agent)], 0
+            return [([agent.agent_name or agent_id], agent)], 0
         weights = [*((number and number.outbound_agents) or ())]
         if kind == "transfer":
             weights += (number and number.inbound_agents) or ()
         keys = list(dict.fromkeys((weight.agent_id, weight.agent_version) for weight in weights))
-        found = await self._store.agents.each(keys[:_MOST_AGENTS])
-        agents = [(agent.agent_name or agent.agent_id, agent) for agent in found.values()]
-        return agents or [("", None)], len(keys[_MOST_AGENTS:])
+        found: dict[AgentKey, tuple[list[str], AnyAgent]] = {}
+        for key, agent in (await self._store.agents.each(keys[:_MOST_AGENTS])).items():
+            alike = key if agent.dial_policy else ("", None)
+            found.setdefault(alike, ([], agent))[0].append(agent.agent_name or agent.agent_id)
+        return list(found.values()) or [([], None)], len(keys[_MOST_AGENTS:])
 
     def _dial(self, to: str, number: PhoneNumber | None, agent: AnyAgent | None, kind: Kind) -> Dial:
         if kind == "call":
             return Dial(to, number, agent, through_trunk=True)
         return Dial(to, number, agent, transfers=0)
 
-    async def _verdicts(self, dials: Sequence[tuple[str, Dial]]) -> Sequence[DialVerdict]:
+    async def _verdicts(self, dials: Sequence[tuple[Sequence[str], Dial]]) -> Sequence[DialVerdict]:
         """Return what is said of each dial, once for all agents of whom the same is said."""
         found: dict[tuple[str, str], list[str]] = {}
-        for name, dial in dials:
+        for names, dial in dials:
             refusal = await self._guard.refusal(dial)
             said = (refusal.rule.value, str(refusal)) if refusal else ("", "")
-            found.setdefault(said, []).extend([name] if name else [])
-        return [DialVerdict(names, *said) for said, names in found.items()]
+            found.setdefault(said, []).extend(names)
+        return [DialVerdict(all_names, *said) for said, all_names in found.items()]
 
     def _price(self, dial: Dial) -> str:
         if dial.transfers is not None and is_extension(dial.to):

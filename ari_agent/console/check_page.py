@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ from ari_agent.console.access import see_other
 from ari_agent.console.check_runs import CheckRuns
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
 from ari_agent.console.form import read_form
+from ari_agent.console.pages import headers
 from ari_agent.errors import ApiError
 
 
@@ -25,9 +27,9 @@ async def show_check(request: web.Request) -> web.Response:
 async def show_lines(request: web.Request) -> web.Response:
     """Answer the lines of the run alone, for a page that is open."""
     text = request.app[PAGES].fragment("check_lines.html", _values(_runs(request)))
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    body = text.encode("utf-8", "replace")
     return web.Response(
-        body=text.encode("utf-8", "replace"), content_type="text/html", charset="utf-8", headers=headers
+        body=body, content_type="text/html", charset="utf-8", headers=headers(secrets.token_urlsafe(16))
     )
 
 

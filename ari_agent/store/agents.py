@@ -8,6 +8,7 @@ its lowest is, so that two updates at once are both kept, and two new drafts get
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import secrets
@@ -226,13 +227,9 @@ class Agents:
         """Return the ids of agents that have the text in their name, in whichever version; at most so many."""
         in_document = json.dumps(text)[1:-1]
         statement = select(agents).where(agents.c.document.icontains(in_document, autoescape=True))
-        names = (
-            (row.agent_id, json.loads(row.document).get("agent_name"))
-            for row in await self._database.rows(statement.limit(10 * most))
-        )
-        # What stands elsewhere in the document was only meant to be passed over: some of it is secret.
-        found = dict.fromkeys(agent_id for agent_id, name in names if text.casefold() in (name or "").casefold())
-        return frozenset(itertools.islice(found, most))
+        rows = await self._database.rows(statement.limit(10 * most))
+        # in a thread: so many documents take long enough that callers would hear it
+        return await asyncio.to_thread(_called, rows, text.casefold(), most)
 
     async def each(
         self, named: Collection[tuple[str, int | str | None]]
@@ -294,6 +291,13 @@ class Agents:
         draft = agent_of(document)
         connection.execute(insert(agents).values(values(draft)))
         return draft
+
+
+def _called(rows: Sequence[Row[Any]], text: str, most: int) -> frozenset[str]:
+    names = ((row.agent_id, json.loads(row.document).get("agent_name")) for row in rows)
+    # What stands elsewhere in the document was only meant to be passed over: some of it is secret.
+    found = dict.fromkeys(agent_id for agent_id, name in names if text in (name or "").casefold())
+    return frozenset(itertools.islice(found, most))
 
 
 def _one(connection: Connection, agent_id: str, version: int | str | None) -> AnyAgent | None:

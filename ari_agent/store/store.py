@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ari_agent.clock import now_ms
-from ari_agent.contract.model_settings import EngineVersion
 from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine
 from ari_agent.store.agents import Agents
 from ari_agent.store.analyses import Analyses
@@ -78,12 +77,8 @@ class Store:
 
     async def missing_engine(self, engine: PromptEngine) -> str | None:
         """Return the id and version of the prompt or flow that an agent answers by if it is not there; None: it is."""
-        found: EngineVersion | None
-        if isinstance(engine, ConversationFlowEngine):
-            found = await self.conversation_flows.get(engine.conversation_flow_id, engine.version)
-        else:
-            found = await self.retell_llms.get(engine.engine_id, engine.version)
-        if found is not None:
+        engines = self.conversation_flows if isinstance(engine, ConversationFlowEngine) else self.retell_llms
+        if await engines.has(engine.engine_id, engine.version):
             return None
         return engine.engine_id if engine.version is None else f"{engine.engine_id} version {engine.version}"
 

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.asterisk import check_application
@@ -31,7 +32,7 @@ async def test_the_connection_is_its_own(
     async with FakeAsterisk(lambda _: (200, {"name": APP}) if taken else (404, {"message": "none"})) as asterisk:
         inspection = Inspection(url=asterisk.url, username="ari", password=PASSWORD, app=APP)
         around = Surroundings(
-            settings=Settings(api_key="key_x"),  # type: ignore[arg-type] -- pydantic makes a secret of it
+            settings=Settings(api_key=SecretStr("key_x")),
             inspection=inspection,
             database=DatabaseFacts(""),
             stored=Stored(),
