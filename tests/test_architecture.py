@@ -142,12 +142,14 @@ PURE: Final = (
     "console.live_call_row",
     "console.live_record",
     "console.log_entries",
+    "console.number_story",
     "console.login_guesses",
     "console.login_session",
     "console.sip_ladder",
     "console.spent_ids",
     "console.transcript_rows",
     "console.words",
+    "calls.bound_agent",
     "calls.call_cost",
     "calls.call_window",
     "calls.caller_gone",
@@ -263,6 +265,7 @@ WAITING: Final = (
     "background",
     "clock",
     "config",
+    "console_tools",
     "conversation_analyses",
     "endpoint",
     "file_limit",
@@ -272,6 +275,7 @@ WAITING: Final = (
     "ids",
     "logs",
     "otlp",
+    "own_loop",
     "provider_api",
     "console_health",
     "metric_samples",
@@ -279,6 +283,7 @@ WAITING: Final = (
     "probes",
     "reach",
     "self_check",
+    "serve",
     "services",
     "setting_values",
     "stop_signals",
@@ -370,12 +375,15 @@ WAITING: Final = (
     "calls.transfer.transfer_agent_call",
     "calls.transfer.transfer_agent_order",
     "calls.transfer.asked_transfer",
+    "calls.bound_agents",
     "calls.dial_guard",
+    "calls.dial_trial",
     "calls.transfer.bridged_recording",
     "calls.transfer.consultation",
     "calls.digits",
     "calls.transfer.handoff_speech",
     "calls.inbound_call",
+    "calls.inbound_decider",
     "calls.inbound_router",
     "calls.latency_histograms",
     "calls.transfer.machine_detector",
@@ -403,6 +411,7 @@ WAITING: Final = (
     "calls.transfer.snooped_line",
     "calls.transfer.target_leg",
     "calls.two_leg_call",
+    "calls.webhook_trial",
     "calls.transfer.warm_transfer",
     "calls.registrar",
     "calls.scrubbed_recording",
@@ -529,6 +538,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "one_line": frozenset(),
     "otlp": frozenset({"contract", "errors"}),
     "background": frozenset(),
+    "own_loop": frozenset(),
     "stop_signals": frozenset(),
     "timed_wait": frozenset(),
     "endpoint": frozenset({"http_client", "contract", "errors"}),
@@ -633,7 +643,19 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "console": frozenset(
-        {"console", "client_address", "clock", "artefacts", "calls", "chats", "store", "contract", "errors"}
+        {
+            "console",
+            "check.finding",
+            "check.report",
+            "client_address",
+            "clock",
+            "artefacts",
+            "calls",
+            "chats",
+            "store",
+            "contract",
+            "errors",
+        }
     ),
     "api": frozenset(
         {"api", "client_address", "clock", "artefacts", "calls", "chats", "pii", "store", "contract", "errors"}
@@ -648,6 +670,7 @@ CONSTRUCTS: Final = frozenset(
     {
         "__main__",
         "app",
+        "console_tools",
         "conversation_analyses",
         "demo",
         "http_listener",
@@ -655,6 +678,7 @@ CONSTRUCTS: Final = frozenset(
         "metric_samples",
         "probes",
         "self_check",
+        "serve",
         "services",
     }
 )
@@ -819,9 +843,11 @@ def test_only_those_who_construct_read_the_configuration() -> None:
     readers = {name for name, module in MODULES.items() if "config" in module.own_imports()}
     assert {name for name in readers if not name.startswith("demo.")} <= {
         "app",
+        "console_tools",
         "conversation_analyses",
         "http_listener",
         "self_check",
+        "serve",
         "services",
         "__main__",
     }

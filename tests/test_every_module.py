@@ -25,6 +25,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "media/agent_encoding": ("media/test_bridge", "what a bridge makes of audio; test_line has the other rates"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
     "api/call_selection": ("api/test_list_calls", "what is selected is told by which calls a list answers"),
+    "console/console": ("console/test_access", "its table of routes, each of which is asked for by a stranger"),
     "console/call_query": ("console/test_call_list", "what is looked for is told by which calls are listed"),
     "console/call_story": ("console/test_call_page", "the first line of the page"),
     "console/dependencies": (
@@ -66,6 +67,13 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/transfer/warm_transfer": ("integration/test_warm_transfer", "who hears whom is Asterisk's doing"),
     "calls/transfer/hold_music": ("integration/test_invite_transfer", "what is heard is made by Asterisk"),
+    "calls/bound_agents": ("console/test_number_page", "who would answer, as the page of a number says it"),
+    "calls/dial_trial": ("console/test_dial_page", "each way, verdict and price is a line of the page"),
+    "calls/webhook_trial": ("console/test_number_page", "a webhook is tried out by a button of the page"),
+    "console/check_runs": ("console/test_check_page", "what a run has found is seen on the page"),
+    "console/number_story": ("console/test_number_page", "each sentence is one of the page"),
+    "console_tools": ("integration/test_console_check", "built by app.py alone, and used by the console's pages"),
+    "calls/inbound_decider": ("calls/test_inbound_router", "its second half, from the country to the agent"),
     "calls/inbound_call": ("integration/test_routing", "from StasisStart to the session: both are Asterisk's"),
     "calls/transfer/invite_transfer": (
         "integration/test_invite_transfer",

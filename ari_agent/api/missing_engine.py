@@ -6,8 +6,7 @@ from aiohttp import web
 
 from ari_agent.api.body import unknown
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.contract.model_settings import EngineVersion
-from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine, ResponseEngine
+from ari_agent.contract.response_engine import PromptEngine, ResponseEngine
 
 
 async def refuse_missing_engine(request: web.Request, engine: ResponseEngine | None) -> None:
@@ -27,12 +26,4 @@ async def refuse_missing_engine(request: web.Request, engine: ResponseEngine | N
 
 async def missing_engine(request: web.Request, engine: PromptEngine) -> str | None:
     """Return the id and version of a prompt or flow if it is not there; None: it is."""
-    store = request.app[DEPENDENCIES].store
-    found: EngineVersion | None
-    if isinstance(engine, ConversationFlowEngine):
-        found = await store.conversation_flows.get(engine.conversation_flow_id, engine.version)
-    else:
-        found = await store.retell_llms.get(engine.engine_id, engine.version)
-    if found is not None:
-        return None
-    return engine.engine_id if engine.version is None else f"{engine.engine_id} version {engine.version}"
+    return await request.app[DEPENDENCIES].store.missing_engine(engine)

@@ -21,7 +21,8 @@ from typing import Any, ClassVar
 from ari_agent.asterisk.events import Channel, ChannelVarset, StasisEnd, StasisStart
 from ari_agent.asterisk.fallback import DIAL_STATUS, fallback_variables, returned_dial_status
 from ari_agent.asterisk.trunk_destinations import trunk_id
-from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
+from ari_agent.calls.inbound_decider import CallRefused
+from ari_agent.calls.inbound_router import Arrival, InboundRouter
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.session_dependencies import SessionDependencies

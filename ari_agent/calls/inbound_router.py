@@ -18,37 +18,32 @@ from ari_agent.asterisk.sip_headers import channel_variables
 from ari_agent.asterisk.trunk_destinations import number_of_trunk
 from ari_agent.asterisk.trunk_objects import registered_user
 from ari_agent.calls.caller_identity import identify_caller
+from ari_agent.calls.inbound_decider import CallRefused, InboundDecider
 from ari_agent.calls.public_log.public_log import NO_LOG, PublicLog
 from ari_agent.calls.public_log.routing_log import RoutingLog
 from ari_agent.calls.record import registered_call, turned_away_call
 from ari_agent.calls.registrar import Registrar, is_call_id
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.inbound import CallInbound, InboundWebhookAnswer, InboundWebhookRequest
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import UNALLOCATED_NUMBER
-from ari_agent.errors import AgentNotUsable, AriAgentError, InboundWebhookFailed, UnknownAgent, UnservedAgent
+from ari_agent.errors import UnservedAgent
 from ari_agent.gather import gather
 from ari_agent.routing import variables
-from ari_agent.routing.ab_weights import draw, sticky_dice
 from ari_agent.routing.agent_choice import (
     AUDIO_AGENTS,
-    AgentChoice,
     Serves,
     agent_tag,
-    apply_override,
     engine_for_call,
 )
-from ari_agent.routing.caller_country import refused_country
 from ari_agent.routing.caller_number import ANONYMOUS
 from ari_agent.routing.dialled_number import (
     dialled_candidates,
     dialled_user,
     refused_number,
 )
-from ari_agent.routing.inbound_decision import Connect, Refuse, WebhookFailed, decide, next_best, refused_agent
+from ari_agent.routing.inbound_decision import Refuse, refused_agent
 from ari_agent.routing.stasis_arguments import StasisArguments, parse_arguments
-from ari_agent.routing.system_variables import CallVariables
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 
@@ -76,17 +71,6 @@ class Arrival:
     number: PhoneNumber | None = None
 
 
-class CallRefused(AriAgentError):
-    """The caller is turned away.
-
-    refusal: how, and whether a record is kept. call, agent: of that record; agent is None where none was found.
-    """
-
-    def __init__(self, refusal: Refuse, call: Call, agent: Agent | None = None) -> None:
-        super().__init__(refusal.why)
-        self.refusal, self.call, self.agent = refusal, call, agent
-
-
 class InboundRouter:
     """Decides who takes an inbound call; one object serves the whole controller.
 
@@ -109,10 +93,8 @@ class InboundRouter:
     ) -> None:
         self._ari = ari
         self._store = store
-        self._inbound_webhook = inbound_webhook
+        self._decider = InboundDecider(store, inbound_webhook, dice=dice, now_ms=now_ms, serves=serves)
         self._registrar = registrar
-        self._dice = dice
-        self._now_ms = now_ms
         self._serves = serves
         self._show_withheld_numbers = show_withheld_numbers
 
@@ -143,20 +125,16 @@ class InboundRouter:
             number = await self._registered_number(channel, candidates)
         told.number(candidates, number)
         to_number = number.phone_number if number else dialled.as_dialled
-        own = stasis.agent or (self._draw(number, from_number, stasis, told) if number else None)
+        sticky = stasis.sticky and from_number != ANONYMOUS
+        own = stasis.agent or (self._decider.draw(number, from_number, told, sticky=sticky) if number else None)
         call = turned_away_call(
             call_id=call_id, agent_id=own.agent_id if own else "", from_number=from_number, to_number=to_number
         )
         if not number and not own:
             raise CallRefused(refused_number(dialled, candidates), call)
-        if number and (refusal := refused_country(from_number, number)):
-            raise CallRefused(refusal, call)
         known = variables.merge(headers=sip.variables, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
         given = {"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known}
-        decision = decide(own, await self._ask(number, own, call.model_copy(update=given), told))
-        if isinstance(decision, Refuse):
-            raise CallRefused(decision, call)
-        agent, decision = await self._agent(decision, call, told)
+        agent, decision = await self._decider.decide(number, own, call, given, told)
         told.connected(decision, own, stasis)
         return self._arrival(
             registered_call(
@@ -237,15 +215,6 @@ class InboundRouter:
             raise CallRefused(refused_agent(error), call, agent) from None
         return Arrival(call, agent, sip, number)
 
-    def _draw(
-        self, number: PhoneNumber, from_number: str, stasis: StasisArguments, told: RoutingLog
-    ) -> AgentChoice | None:
-        sticky = stasis.sticky and from_number != ANONYMOUS
-        dice = sticky_dice(from_number, number.phone_number) if sticky else self._dice()
-        drawn = draw(number.inbound_agents or (), dice)
-        told.draw(number, dice, drawn, is_sticky=sticky)
-        return drawn
-
     async def _headers(self, channel: Channel) -> tuple[SipHeaders, str]:
         """Read the INVITE's headers and the caller's number; set the headers as channel variables for the dialplan.
 
@@ -255,53 +224,6 @@ class InboundRouter:
         if caller.sip.headers:
             await self._ari.set_variables(channel.id, channel_variables(caller.sip.headers))
         return caller.sip, caller.number
-
-    async def _ask(
-        self, number: PhoneNumber | None, own: AgentChoice | None, call: Call, told: RoutingLog
-    ) -> InboundWebhookAnswer | WebhookFailed | None:
-        """Ask the number's inbound webhook about the call, as far as it is known; None where the number has none."""
-        if number is None or not number.inbound_webhook_url:
-            return None
-        now_ms = self._now_ms()
-        question = InboundWebhookRequest(
-            event_timestamp=now_ms,
-            call_inbound=CallInbound(
-                call_id=call.call_id,
-                agent_id=own.agent_id if own else None,
-                agent_version=own.version if own else None,
-                from_number=call.from_number or "",
-                to_number=call.to_number or "",
-                custom_sip_headers=call.custom_sip_headers or None,
-            ),
-        )
-        # Whose time zone: that is only known once it is decided who answers.
-        url = variables.render_url(number.inbound_webhook_url, CallVariables(call, timezone=None, now_ms=now_ms))
-        told.asked(url, question)
-        try:
-            return await self._inbound_webhook.ask(url, question, tell=told.attempt)
-        except InboundWebhookFailed as error:
-            log.warning("%s", error)
-            return WebhookFailed(str(error))
-
-    async def _agent(self, decision: Connect, call: Call, told: RoutingLog) -> tuple[Agent, Connect]:
-        """Find the agent, and apply the webhook's override; what of the webhook's answer does not work is left out.
-
-        Returns what was left of the decision, too. Raises CallRefused with `call` as the record.
-        """
-        choice = decision.agent
-        found = await self._store.agents.get(choice.agent_id, choice.version)
-        try:
-            agent = apply_override(found, choice, decision.override)
-            engine_for_call(agent, serves=self._serves)
-        except (UnknownAgent, AgentNotUsable) as error:
-            if better := next_best(decision, error):
-                log.warning("%s", better[1], extra={"call_id": call.call_id})
-                told.ignored(better[1])
-                return await self._agent(better[0], call, told)
-            if not isinstance(error, UnservedAgent):  # of that one the record tells which agent it is, see _arrival
-                record = call.model_copy(update={"agent_id": choice.agent_id})
-                raise CallRefused(refused_agent(error), record) from None
-        return agent, decision
 
 
 def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders) -> Sequence[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ari_agent.asterisk.trunk_diagnosis import why_unreachable
@@ -76,6 +76,11 @@ class TrunkSync:
     async def statuses(self, *, now_ms: int) -> Sequence[TrunkStatus]:
         """Ask Asterisk how all trunks are, in the order of their numbers."""
         return await self._trunks.statuses(await self._numbers(), now_ms=now_ms)
+
+    async def states(self, numbers: Sequence[PhoneNumber], *, now_ms: int) -> Mapping[str, TrunkStatus]:
+        """Ask Asterisk how the trunks of these numbers are; those without a trunk are left out."""
+        found = await self._trunks.statuses(numbers, now_ms=now_ms)
+        return {status.phone_number: status for status in found}
 
     async def refresh_all(self) -> None:
         """Bring every trunk up to date, and remove those whose number is gone.

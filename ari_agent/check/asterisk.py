@@ -61,12 +61,28 @@ async def check_application(around: Surroundings) -> list[Finding]:
     """Find out whether another controller has our application's name."""
     app = around.inspection.app
     taken = await around.inspection.app_is_taken()
+    if around.connected is not None:
+        return _own_connection(app, connected=around.connected, taken=taken)
     if taken and not around.serving:
         return failed(
             f"another controller is connected to Asterisk as {app}: two under one name take the calls from each other",
             "stop it, or give this one its own ARI_AGENT_APP and dialplan line Stasis()",
         )
     return ok(f"the controller that runs here is connected as {app}" if taken else f"the name {app} is free")
+
+
+def _own_connection(app: str, *, connected: bool, taken: bool) -> list[Finding]:
+    if connected:
+        return ok(f"this controller is connected as {app}")
+    if taken:
+        return failed(
+            f"another controller is connected to Asterisk as {app}, and this one is not",
+            "stop it, or give this one its own ARI_AGENT_APP and dialplan line Stasis()",
+        )
+    return failed(
+        f"this controller is not connected to Asterisk as {app}, and takes no calls",
+        "it tries again by itself; its log says why it cannot",
+    )
 
 
 async def check_rights(around: Surroundings) -> list[Finding]:

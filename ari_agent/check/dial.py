@@ -21,7 +21,7 @@ from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.price_table import PriceTable, TelephonyPrice
 from ari_agent.errors import AriAgentError
 from ari_agent.routing.dial_policy import Dial, DialRefused, DialRules
-from ari_agent.routing.dial_target import DialTarget, read_target
+from ari_agent.routing.dial_target import read_target
 from ari_agent.store.store import Store
 
 _AT_ONCE: Final = 1000
@@ -114,7 +114,7 @@ def verdict_of(
     except ValueError as error:
         return Verdict(may=False, text=f"{who}: {error}")
     target = read_target(to, home=Dial(to, number).home)
-    return Verdict(may=True, text=f"{who}: {to} may be dialled: {_told(target)}")
+    return Verdict(may=True, text=f"{who}: {to} may be dialled: {target.in_words}")
 
 
 def _read(to: str) -> str:
@@ -140,12 +140,3 @@ def _who(number: PhoneNumber | None) -> str:
 
 def _priced(price: TelephonyPrice | None) -> str:
     return f"at {price.cents_per_minute} cents a minute" if price else "at a price that ARI_AGENT_PRICES does not tell"
-
-
-def _told(target: DialTarget) -> str:
-    """What a destination was read as."""
-    host = f" at {target.host}" if target.host else ""
-    number = target.number
-    if number is None or not number.types:
-        return f"extension {target.extension}" if target.extension else f"whoever the host decides{host}"
-    return f"{number.shown}, {' or '.join(number.types)}, in {number.country or 'no country that is known'}{host}"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from ari_agent.check.finding import Finding, Status, failed, skipped
@@ -36,8 +37,21 @@ class Check(Generic[Subject]):
     needs: tuple[str, ...] = ()
 
 
+Tell = Callable[[Sequence[Entry]], None]
+"""Is told what one check has found, as soon as it has."""
+
+
+def _tell_nobody(_: Sequence[Entry]) -> None:
+    pass
+
+
 async def run_checks(
-    checks: Sequence[Check[Subject]], subject: Subject, *, patience_s: float = PATIENCE_S, whole_s: float = WHOLE_S
+    checks: Sequence[Check[Subject]],
+    subject: Subject,
+    *,
+    patience_s: float = PATIENCE_S,
+    whole_s: float = WHOLE_S,
+    tell: Tell = _tell_nobody,
 ) -> list[Entry]:
     """Return what the checks found, in the order of the table. Raises nothing.
 
@@ -49,7 +63,18 @@ async def run_checks(
         for check in checks:
             needed = {name: tasks[name] for name in check.needs}
             tasks[check.name] = group.create_task(_found(check, subject, needed, patience_s, give_up_s))
-    return [Entry(check.group, check.name, finding) for check in checks for finding in tasks[check.name].result()]
+            tasks[check.name].add_done_callback(partial(_told, check, tell))
+    return [entry for check in checks for entry in _entries(check, tasks[check.name])]
+
+
+def _told(check: Check[Subject], tell: Tell, task: asyncio.Task[list[Finding]]) -> None:
+    tell(_entries(check, task))
+
+
+def _entries(check: Check[Subject], task: asyncio.Task[list[Finding]]) -> list[Entry]:
+    if task.cancelled():
+        return []
+    return [Entry(check.group, check.name, finding) for finding in task.result()]
 
 
 async def _found(

@@ -17,7 +17,8 @@ from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
 
-_PAGE = 500
+_PAGE = 100
+"""So few at a time that calls of a controller that looks do not hear it."""
 _MOST = 2000
 """Of agents, and of numbers: what is behind is not looked at, so that a check ends in time."""
 
@@ -114,7 +115,8 @@ class Surroundings:
     CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the server of the model of prompts
     what it has, and raises an AriAgentError where it cannot; None: no model is set up. try_session: opens a session
-    with a model that speaks itself, or raises an AgentError; None: no server of such is set up.
+    with a model that speaks itself, or raises an AgentError; None: no server of such is set up. connected: the
+    controller that looks around is connected to Asterisk itself; None: it is no controller that looks.
     """
 
     settings: CheckedSettings
@@ -129,6 +131,7 @@ class Surroundings:
     list_models: ListModels | None = None
     ask_models: Callable[[], Awaitable[ModelsAsked]] | None = None
     try_session: Callable[[str], Awaitable[None]] | None = None
+    connected: bool | None = None
 
 
 async def look_into_database(

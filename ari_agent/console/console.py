@@ -7,7 +7,19 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_control, call_list, call_page, listen, login, now, static_files
+from ari_agent.console import (
+    call_control,
+    call_list,
+    call_page,
+    check_page,
+    dial_page,
+    listen,
+    login,
+    now,
+    number_list,
+    number_page,
+    static_files,
+)
 from ari_agent.console.access import cut_off_who_does_not_read, guard, require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -28,6 +40,13 @@ _ROUTES: Final = (
     web.post("/calls/{call_id}/hang-up", call_control.hang_up),
     web.post("/calls/{call_id}/transfer", call_control.transfer),
     web.post("/calls/{call_id}/keys", call_control.send_keys),
+    web.get("/numbers", number_list.show_numbers),
+    web.get("/numbers/{phone_number}", number_page.show_number),
+    web.post("/numbers/{phone_number}/try-webhook", number_page.try_webhook),
+    web.get("/dial", dial_page.show_dial),
+    web.get("/check", check_page.show_check),
+    web.post("/check", check_page.run_check),
+    web.get("/check/lines", check_page.show_lines),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -52,3 +71,5 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
 
 async def _close_feeds(app: web.Application) -> None:
     await app[now.NOW_FEEDS].close()
+    if checks := app[DEPENDENCIES].checks:
+        await checks.close()

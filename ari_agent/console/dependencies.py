@@ -12,7 +12,9 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.clock import now_ms
+from ari_agent.console.check_runs import CheckRuns
 from ari_agent.console.login_session import LoginSession, LoginSigner
+from ari_agent.console.number_tools import NumberTools
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call
@@ -99,7 +101,8 @@ class ConsoleDependencies:
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. health: where it learns
     how the product is.
-    artefacts: recordings and logs of calls. monitoring: lets people listen in on calls. now_ms: milliseconds since
+    artefacts: recordings and logs of calls. monitoring: lets people listen in on calls. numbers: what the pages of
+    numbers ask, and checks: what runs `ari-agent check`; None: there are no such pages. now_ms: milliseconds since
     1970. read_within_s: how long a browser may leave a piece of a long answer unread. transfer_timeout_s: how long a
     transfer is waited for.
     """
@@ -113,6 +116,8 @@ class ConsoleDependencies:
     slots: Slots | None = None
     artefacts: Artefacts | None = None
     monitoring: CallMonitoring | None = None
+    numbers: NumberTools | None = None
+    checks: CheckRuns | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
     transfer_timeout_s: float = TRANSFER_TIMEOUT_S

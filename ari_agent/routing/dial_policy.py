@@ -192,9 +192,13 @@ class DialRules:
         Raises:
             DialRefused: it may not. The refusal is counted.
         """
-        if refusal := refused(self._workspace, dial):
+        if refusal := self.refusal(dial):
             self.count(refusal)
             raise refusal
+
+    def refusal(self, dial: Dial) -> DialRefused | None:
+        """Say why this may not be dialled, as far as no count of other calls decides it, or None; counts nothing."""
+        return refused(self._workspace, dial)
 
     def limits(self, dial: Dial) -> Iterator[Limit]:
         """Yield the limits that hold for this, those of the widest policy first; none for extensions of the PBX."""

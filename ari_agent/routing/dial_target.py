@@ -92,6 +92,15 @@ class DialTarget:
     extension: str | None = None
     is_hidden: bool = False
 
+    @property
+    def in_words(self) -> str:
+        """What the destination was read as, for people: `+4930123456, fixed_line, in DE`, or `extension 200`."""
+        host = f" at {self.host}" if self.host else ""
+        number = self.number
+        if number is None or not number.types:
+            return f"extension {self.extension}" if self.extension else f"whoever the host decides{host}"
+        return f"{number.shown}, {' or '.join(number.types)}, in {number.country or 'no country that is known'}{host}"
+
 
 def read_target(destination: str, *, home: str | None) -> DialTarget:
     """Read a number, an extension or name, or a SIP URI. home: the country of the number that dials, if it has one."""

@@ -8,11 +8,13 @@ its lowest is, so that two updates at once are both kept, and two new drafts get
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
@@ -26,6 +28,8 @@ from ari_agent.store.tables import agent_tags, agents
 from ari_agent.store.version_pages import latest_versions, next_key
 from ari_agent.store.versioned_engines import publish as publish_engine
 
+AgentKey: TypeAlias = tuple[str, int | str | None]
+"""An agent by its id and version: a number, `latest` (as None), `latest_published` or a tag."""
 T = TypeVar("T")
 Made_co = TypeVar("Made_co", Agent, ChatAgent, covariant=True)
 
@@ -219,6 +223,25 @@ class Agents:
 
         return await self._database.read(ask)
 
+    async def called(self, text: str, *, most: int = 200) -> frozenset[str]:
+        """Return the ids of agents that have the text in their name, in whichever version; at most so many."""
+        in_document = json.dumps(text)[1:-1]
+        statement = select(agents).where(agents.c.document.icontains(in_document, autoescape=True))
+        rows = await self._database.rows(statement.limit(10 * most))
+        # in a thread: so many documents take long enough that callers would hear it
+        return await asyncio.to_thread(_called, rows, text.casefold(), most)
+
+    async def each(
+        self, named: Collection[tuple[str, int | str | None]]
+    ) -> dict[tuple[str, int | str | None], AnyAgent]:
+        """Return those of these agents that are there, by id and version as they were asked for; see `any`."""
+
+        def ask(connection: Connection) -> dict[AgentKey, AnyAgent]:
+            found = ((key, _one(connection, *key)) for key in named)
+            return {key: agent for key, agent in found if agent is not None}
+
+        return await self._database.read(ask)
+
     async def user_of_engine(self, id_name: str, engine_id: str) -> str | None:
         """Return the id of an agent that answers by this prompt or flow, in whatever version; None: there is none.
 
@@ -268,6 +291,13 @@ class Agents:
         draft = agent_of(document)
         connection.execute(insert(agents).values(values(draft)))
         return draft
+
+
+def _called(rows: Sequence[Row[Any]], text: str, most: int) -> frozenset[str]:
+    names = ((row.agent_id, json.loads(row.document).get("agent_name")) for row in rows)
+    # What stands elsewhere in the document was only meant to be passed over: some of it is secret.
+    found = dict.fromkeys(agent_id for agent_id, name in names if text in (name or "").casefold())
+    return frozenset(itertools.islice(found, most))
 
 
 def _one(connection: Connection, agent_id: str, version: int | str | None) -> AnyAgent | None:

@@ -10,7 +10,9 @@ chain, made at the same time, would not see each other. Every spelling of a numb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,9 +23,12 @@ from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
 from ari_agent.errors import AlreadyStored, FallbackChain
 from ari_agent.routing.dialled_number import Dialled, stored_endings, stored_spellings, what_was_dialled
 from ari_agent.store.database import Database, dump, insert_into
-from ari_agent.store.record_rows import parsed
+from ari_agent.store.record_rows import parsed, readable
 from ari_agent.store.tables import phone_numbers
 
+_IN_ONE_READ: Final = 1000
+_MOST_READS: Final = 20
+_AGENTS: Final = ("inbound_agents", "outbound_agents", "inbound_sms_agents", "outbound_sms_agents")
 _FALLBACKS_LOCK: Final = 0x617269_66616C6C  # of pg_advisory_xact_lock: "ari", "fall"
 
 
@@ -136,6 +141,66 @@ class PhoneNumbers:
         rows = await self._database.rows(statement)
         page = [_phone_number(row) for row in rows[:limit]]
         return PhoneNumberPage(page, page[-1].phone_number if len(rows) > limit and page else None)
+
+    async def search(
+        self, text: str, *, agent_ids: Collection[str] = (), limit: int = 50, pagination_key: str | None = None
+    ) -> PhoneNumberPage:
+        """Return the numbers that have the text in their digits, nickname or an agent's id, in order of their spelling.
+
+        agent_ids: of agents that are meant by the text too. pagination_key: `next_key` of the page before. One page
+        looks at up to 20,000 numbers; where it is not full then, its `next_key` goes on behind them.
+        """
+        wanted = _Wanted.of(text, agent_ids)
+        found: list[PhoneNumber] = []
+        column, key = phone_numbers.c.phone_number, pagination_key
+        for _ in range(_MOST_READS):
+            statement = select(phone_numbers).order_by(column).limit(_IN_ONE_READ)
+            rows = await self._database.rows(statement if key is None else statement.where(column > key))
+            # in a thread: a thousand documents take long enough that callers would hear it
+            found += await asyncio.to_thread(wanted.among, rows)
+            if len(found) > limit:
+                return PhoneNumberPage(found[:limit], found[limit - 1].phone_number)
+            if len(rows) < _IN_ONE_READ:
+                return PhoneNumberPage(found, None)
+            key = rows[-1].phone_number
+        return PhoneNumberPage(found, key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a search looks for. dialled: the text without what people write between digits.
+
+    written: the longest part of the text that JSON in ASCII has as it is, to pass most documents over unread.
+    """
+
+    text: str
+    dialled: str
+    written: str
+    agent_ids: Collection[str]
+
+    @classmethod
+    def of(cls, text: str, agent_ids: Collection[str]) -> _Wanted:
+        written = max(re.findall(r"[A-Za-z0-9_ .@-]+", text), key=len, default="").lower()
+        return cls(text.casefold(), re.sub(r"[\s()./-]", "", text).casefold(), written, agent_ids)
+
+    def among(self, rows: Sequence[Row[Any]]) -> Sequence[PhoneNumber]:
+        return [number for number in readable(rows, self._read, of="phone_number") if number]
+
+    def _read(self, row: Row[Any]) -> PhoneNumber | None:
+        fits = self.dialled and self.dialled in row.phone_number.casefold()
+        if not fits and not self.agent_ids and self.written not in row.document.lower():
+            return None
+        # Not the document's text: it holds the trunk's password, which nobody shall guess piece by piece.
+        document = parsed(dict, row.document, f"the record of number {row.phone_number}")
+        return _phone_number(row) if fits or self._names_it(document) else None
+
+    def _names_it(self, document: Mapping[str, Any]) -> bool:
+        bound = {named["agent_id"] for field in _AGENTS for named in document.get(field) or ()}
+        return (
+            self.text in (document.get("nickname") or "").casefold()
+            or any(self.text in agent_id.casefold() for agent_id in bound)
+            or not bound.isdisjoint(self.agent_ids)
+        )
 
 
 def _lock_fallbacks(connection: Connection) -> None:

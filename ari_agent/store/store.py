@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ari_agent.clock import now_ms
+from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine
 from ari_agent.store.agents import Agents
 from ari_agent.store.analyses import Analyses
 from ari_agent.store.batches import Batches
@@ -75,6 +76,13 @@ class Store:
     async def close(self) -> None:
         """Let what is being written be written, then let go of the database."""
         await self._database.close()
+
+    async def missing_engine(self, engine: PromptEngine) -> str | None:
+        """Return the id and version of the prompt or flow that an agent answers by if it is not there; None: it is."""
+        engines = self.conversation_flows if isinstance(engine, ConversationFlowEngine) else self.retell_llms
+        if await engines.has(engine.engine_id, engine.version):
+            return None
+        return engine.engine_id if engine.version is None else f"{engine.engine_id} version {engine.version}"
 
     @property
     def file(self) -> Path | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, delete, insert, select, update
 
 from ari_agent.contract.agent_version_errors import StaleDraft
 from ari_agent.contract.conversation_flow import ConversationFlow
@@ -38,12 +38,15 @@ class EngineTable(Generic[Engine]):
 
     def one(self, connection: Connection, engine_id: str, version: int | None) -> Engine | None:
         """Return it in this version, or the latest; None: there is none."""
-        statement = select(self.rows).where(self.rows.c[self.kind.ID] == engine_id)
-        statement = statement.order_by(self.rows.c.version.desc()).limit(1)
+        row = connection.execute(self.chosen(select(self.rows), engine_id, version)).one_or_none()
+        return None if row is None else self.read(row)
+
+    def chosen(self, statement: Select[Any], engine_id: str, version: int | None) -> Select[Any]:
+        """Return a statement about the rows that finds the one of this version, or of the latest."""
+        statement = statement.where(self.rows.c[self.kind.ID] == engine_id)
         if version is not None:
             statement = statement.where(self.rows.c.version == (version if 0 <= version <= LARGEST_VERSION else -1))
-        row = connection.execute(statement).one_or_none()
-        return None if row is None else self.read(row)
+        return statement.order_by(self.rows.c.version.desc()).limit(1)
 
     def add(self, connection: Connection, engine: Engine) -> None:
         """Write a version that is not there yet."""
@@ -114,6 +117,11 @@ class VersionedEngines(Generic[Engine]):
     async def get(self, engine_id: str, version: int | None = None) -> Engine | None:
         """Return it in this version, or the latest; None: there is none."""
         return await self._database.read(lambda connection: self._table.one(connection, engine_id, version))
+
+    async def has(self, engine_id: str, version: int | None = None) -> bool:
+        """Return whether there is this version, or any; reads nothing of it, as a prompt may be long."""
+        statement = self._table.chosen(select(self._table.rows.c.version), engine_id, version)
+        return await self._database.scalar(statement) is not None
 
     async def update(self, engine_id: str, changes: ModelSettings, version: int | None = None) -> Engine | None:
         """Change what `changes` names in the latest version, or make the next one of it where it is published.

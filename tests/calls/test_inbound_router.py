@@ -11,7 +11,8 @@ import pytest
 
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import Channel
-from ari_agent.calls.inbound_router import Arrival, CallRefused, InboundRouter
+from ari_agent.calls.inbound_decider import CallRefused
+from ari_agent.calls.inbound_router import Arrival, InboundRouter
 from ari_agent.calls.registrar import Registrar
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.phone_number import PhoneNumberImport

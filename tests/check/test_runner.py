@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from ari_agent.check.finding import Finding, Status, failed, ok, skipped
+from ari_agent.check.report import Entry
 from ari_agent.check.runner import Check, run_checks
 from ari_agent.errors import StoreError
 
@@ -88,3 +89,22 @@ async def test_all_together_end_in_time_also_one_after_the_other() -> None:
     checks += [Check("A", str(n + 1), hangs, needs=("0",)) for n in range(50)]
     found = await statuses(*checks, patience_s=3600, whole_s=0.1)
     assert found[1:] == ["failed: no answer within 0 s"] * 50
+
+
+async def test_what_each_check_has_found_is_told_as_soon_as_it_has() -> None:
+    told: list[list[str]] = []
+    others_told = asyncio.Event()
+
+    def tell(entries: Sequence[Entry]) -> None:
+        told.append([entry.name for entry in entries])
+        if len(told) == 2:
+            others_told.set()
+
+    async def last(_: str) -> list[Finding]:
+        await others_told.wait()
+        return [*ok("one"), *ok("two")]
+
+    checks = [Check("A", "last", last), Check("A", "first", fine), Check("A", "next", away)]
+    entries = await run_checks(checks, "it", tell=tell)
+    assert told == [["first"], ["next"], ["last", "last"]]
+    assert [entry.name for entry in entries] == ["last", "last", "first", "next"]

@@ -16,12 +16,16 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.state import CallState
+from ari_agent.check.report import Entry
 from ari_agent.console import console
+from ari_agent.console.check_runs import CheckRuns, TellEntries
 from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.errors import UnknownCall
+from ari_agent.http_client import http_client
 from ari_agent.store.store import Store
+from tests.console.number_desk import NumberDesk
 
 API_KEY = "key_of_the_api"
 READ_ONLY_KEY = "key_to_look"
@@ -131,7 +135,38 @@ def clock() -> Clock:
     return Clock()
 
 
-async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIterator[Browser]:
+async def open_desk(store: Store) -> AsyncIterator[NumberDesk]:
+    """Numbers, and what is asked about them."""
+    async with http_client() as http:
+        yield NumberDesk(store, http)
+
+
+desk = pytest.fixture(open_desk, name="desk")
+
+
+@dataclass
+class Checks:
+    """Checks that find what a test says, the first at once, the others once `go_on` is set."""
+
+    find: list[Entry] = field(default_factory=list)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    deep: list[bool] = field(default_factory=list)
+
+    async def run(self, deep: bool, tell: TellEntries) -> Sequence[Entry]:
+        self.deep.append(deep)
+        tell(self.find[:1])
+        await self.go_on.wait()
+        return self.find
+
+
+@pytest.fixture
+def checks() -> Checks:
+    return Checks()
+
+
+async def serve_pages(
+    store: Store, live_calls: LiveCalls, clock: Clock, desk: NumberDesk, checks: Checks
+) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
     pages = console.build_console(
@@ -144,6 +179,8 @@ async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> Asyn
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
             transfer_timeout_s=0.2,
+            numbers=desk.tools,
+            checks=CheckRuns(checks.run, [("Asterisk", "ari"), ("Trunks", "host")], now_ms=lambda: clock.now_ms),
         )
     )
     root.add_subapp(console.PREFIX, pages)

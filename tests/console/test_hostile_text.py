@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
+from ari_agent.calls.bound_agent import Bound, BoundAgent
+from ari_agent.check.finding import Finding, Status
+from ari_agent.check.report import Entry
+from ari_agent.contract.phone_number import PhoneNumberUpdate
+from ari_agent.contract.trunk_status import TrunkDestinationStatus, TrunkStatus
 from ari_agent.store.store import Store
-from tests.console.conftest import Browser, LiveCalls, OneCall, a_call, text_of
+from tests.console.conftest import Browser, Checks, LiveCalls, OneCall, a_call, csrf_token, text_of
+from tests.console.number_desk import API_KEY, NumberDesk, weights
+from tests.fakes.webhook_server import Answer, Delivery, WebhookServer
 
 CORPUS = [
     text.replace("MARK", "x55")
@@ -36,6 +45,12 @@ class Page(HTMLParser):
 def shape(page: Page) -> tuple[list[str], list[str]]:
     """The elements and the names of attributes: what a text that became markup would change."""
     return page.elements, [name for name, _ in page.attributes]
+
+
+async def _bound(
+    named: list[BoundAgent], numbers: Sequence[object], *, most: int = 1000
+) -> Sequence[Mapping[str, Bound]]:
+    return [{"inbound_agents": Bound(named[n : n + most], len(named))} for n in range(len(numbers))]
 
 
 def call_that_says(text: str) -> dict[str, object]:
@@ -87,6 +102,71 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
         assert shown in "".join(pages[0].text.split()), text
         assert "".join(pages[1].text.split()).count(shown) >= 5, text
         await store.calls.delete(call.call_id)
+
+
+async def pages_of_numbers(browser: Browser, desk: NumberDesk, checks: Checks, texts: list[str]) -> list[Page]:
+    """The pages of numbers and of checks, whose every field somebody has filled with these texts."""
+    found = await desk.store.agents.get(await desk.agent())
+    assert found
+    named = [BoundAgent(text, text, 0.01, found.model_copy(update={"agent_name": text}), text) for text in texts]
+    desk.tools.bound.of = partial(_bound, named)  # type: ignore[method-assign]
+    ways = tuple(TrunkDestinationStatus(uri=text, endpoint=text, state="reachable") for text in texts)
+    status = {"state": "reachable", "registration": "none", "checked_at": 0, "last_error": texts[0]}
+    desk.trunks.told["+14155550000"] = TrunkStatus(phone_number="+14155550000", destinations=ways, **status)
+    for place, text in enumerate(texts):
+        given = PhoneNumberUpdate(nickname=text[:1000])
+        if await desk.store.phone_numbers.update(f"+1415555{place:04}", given) is None:
+            await desk.number(f"+1415555{place:04}", nickname=text[:1000])
+    checks.find = [Entry("Asterisk", "ari", Finding(Status.FAILED, text, text)) for text in texts]
+    await browser.post("/console/check", data={"csrf_token": await csrf_token(browser)}, allow_redirects=False)
+    lists = [f"/console/numbers?after=%2B14155{place}" for place in (549999, 550049, 550099)]
+    return [
+        Page(await text_of(browser, path)) for path in (*lists, "/console/numbers/%2B14155550000", "/console/check")
+    ]
+
+
+async def test_whatever_numbers_agents_trunks_and_checks_say_is_text(
+    browser: Browser, desk: NumberDesk, checks: Checks
+) -> None:
+    """What a number holds is written by API clients, what a check finds by whoever is asked."""
+    checks.go_on.set()
+    plain = await pages_of_numbers(browser, desk, checks, [f"harmless {place}" for place in range(len(CORPUS))])
+    pages = await pages_of_numbers(browser, desk, checks, CORPUS)
+    assert [shape(page) for page in pages] == [shape(page) for page in plain]
+    lists, number, check = "".join(page.text for page in pages[:3]), pages[3].text, pages[4].text
+    for text in CORPUS:
+        shown = "".join(text.split())
+        assert shown[:60] in "".join(lists.split()), text
+        assert "".join(number.split()).count(shown) >= 5, text
+        assert "".join(check.split()).count(shown) >= 2, text
+
+
+async def test_what_a_webhook_answers_to_a_try_is_text(browser: Browser, desk: NumberDesk) -> None:
+    texts = [["harmless x55"], CORPUS]
+
+    def answer(_: Delivery) -> Answer:
+        said = texts.pop(0)
+        return Answer.inbound(dynamic_variables=dict(zip(said, said, strict=True)), metadata={"said": said})
+
+    async with WebhookServer(api_key=API_KEY) as webhooks:
+        await desk.number(inbound_agents=weights(await desk.agent()), inbound_webhook_url=webhooks.hook(answer).url)
+        form = {"csrf_token": await csrf_token(browser), "from_number": "+1"}
+        path = "/console/numbers/%2B14155550100/try-webhook"
+        plain, page = [Page(await (await browser.post(path, data=form)).text()) for _ in "ab"]
+        assert shape(page) == shape(plain)
+        assert "alert(" in page.text
+
+
+async def test_what_is_asked_about_dialling_and_numbers_is_text(browser: Browser, desk: NumberDesk) -> None:
+    await desk.number()
+    plain = [
+        shape(Page(await text_of(browser, path)))
+        for path in ("/console/dial?to=x55&from=x55&agent=x55", "/console/numbers?q=x55")
+    ]
+    for text in CORPUS:
+        dial = await browser.get("/console/dial", params={"to": text, "from": text, "agent": text})
+        search = await browser.get("/console/numbers", params={"q": text})
+        assert [shape(Page(await page.text())) for page in (dial, search)] == plain, text
 
 
 async def test_what_is_looked_for_is_text_as_well(browser: Browser) -> None:

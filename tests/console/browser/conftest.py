@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.console.browser.chromium import PATIENCE_MS, Chromium
-from tests.console.conftest import API_KEY, Browser, open_store, serve_pages
+from tests.console.conftest import API_KEY, Browser, open_desk, open_store, serve_pages
 
 HERE = f"{Path(__file__).parent}/"
 
@@ -73,6 +73,7 @@ def _in_the_sessions_loop(made: Callable[..., AsyncIterator[Any]], name: str) ->
 
 
 store = _in_the_sessions_loop(open_store, "store")
+desk = _in_the_sessions_loop(open_desk, "desk")
 stranger = _in_the_sessions_loop(serve_pages, "stranger")
 
 
