@@ -25,7 +25,12 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
     "api/call_selection": ("api/test_list_calls", "what is selected is told by which calls a list answers"),
     "console/call_query": ("console/test_call_list", "what is looked for is told by which calls are listed"),
-    "console/call_story": ("console/test_call_page", "the first line of the page"),
+    "console/cause_words": ("console/test_call_story", "two tables, which the sentences take"),
+    "console/end_phase": ("console/test_call_story", "a part of the sentence"),
+    "console/read_log": ("console/test_call_page", "what is read of a log is told by what the page shows"),
+    "console/log_choice": ("console/test_routing_facts", "out of the same lines of a log"),
+    "console/call_variables": ("console/test_routing_facts", "beside the rest of what a call was given"),
+    "console/waterfall": ("console/test_turn_times", "the picture of the turns"),
     "console/dependencies": (
         "console/conftest",
         "interfaces and nothing else: every test of pages builds on them",
