@@ -261,6 +261,7 @@ WAITING: Final = (
     "analysis.runner",
     "__main__",
     "app",
+    "artefacts.artefact_response",
     "artefacts.artefact_store",
     "artefacts.artefacts",
     "artefacts.spool",
