@@ -13,6 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from ari_agent.console.access import see_other
+from ari_agent.console.artefact_links import link_path
 from ari_agent.console.call_story import told
 from ari_agent.console.call_variables import variables_of
 from ari_agent.console.cause_words import q850_words, sip_words
@@ -21,7 +22,8 @@ from ari_agent.console.live_record import live_record
 from ari_agent.console.log_choice import log_choice
 from ari_agent.console.log_entries import log_entries
 from ari_agent.console.media_course import columns, media_course
-from ari_agent.console.read_log import ReadLog, link_path, read_log
+from ari_agent.console.read_log import ReadLog, read_log
+from ari_agent.console.recording_choice import recording_of
 from ari_agent.console.routing_facts import routing_of
 from ari_agent.console.sip_ladder import ladder
 from ari_agent.console.transcript_rows import fitting, transcript_rows
@@ -124,7 +126,8 @@ def page_values(app: web.Application, shown: ShownCall) -> Mapping[str, Any]:
         "course_columns": columns(course),
         "routing": routing_of(lines),
         "variables": variables_of(call),
-        "recording": link_path(known.get("recording_multi_channel_url") or known.get("recording_url")),
+        "here_path": f"/console/calls/{call.call_id}",
+        "recording": recording_of(call) if dependencies.artefacts else None,
         "has_log": bool(lines),
         "choice": choice,
         "log": log_entries([line.raw for line in choice.lines[:_LOG_ROWS]]),

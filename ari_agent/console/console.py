@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, login, now, static_files
+from ari_agent.console import call_list, call_page, call_sound, login, now, static_files
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -22,6 +22,8 @@ _ROUTES: Final = (
     web.get("/calls", call_list.show_calls),
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
+    web.get("/calls/{call_id}/recording", call_sound.show_recording),
+    web.get("/calls/{call_id}/peaks.json", call_sound.show_peaks),
     web.post("/calls/{call_id}/hang-up", call_page.hang_up),
     web.get("/static/{file}", static_files.show_static_file),
 )
@@ -39,6 +41,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
     login.remember_logins(app)
+    call_sound.remember_peaks(app)
     app.add_routes(_ROUTES)
     app.on_shutdown.append(_close_feeds)
     return app

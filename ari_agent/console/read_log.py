@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts, OpenArtefact
+from ari_agent.console.artefact_links import artefact_of
 from ari_agent.console.call_log import LogLine, log_lines
 from ari_agent.contract.call import Call
 
@@ -16,7 +16,6 @@ BEGINNING_BYTES: Final = 2 * 1024 * 1024
 """How much of the beginning of a log is read, an hour of most calls; the rest is in the file."""
 END_BYTES: Final = 64 * 1024
 """How much of the end of a longer log is read: it says how the call ended."""
-_ARTEFACTS: Final = "/artefacts/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +24,6 @@ class ReadLog:
 
     lines: Sequence[LogLine] = ()
     is_whole: bool = True
-
-
-def link_path(url: str | None) -> str:
-    """Return path and query of a link to an artefact: this server has it, whatever the world calls this server."""
-    _, found, name = (url or "").rpartition(_ARTEFACTS)
-    return found + name if found else ""
-
-
-def artefact_of(url: str | None) -> ArtefactName | None:
-    """Return the name of the artefact that a link leads to; None where it leads to none of ours."""
-    try:
-        return ArtefactName.of_path(link_path(url).removeprefix(_ARTEFACTS).partition("?")[0])
-    except ValueError:
-        return None
 
 
 async def read_log(artefacts: Artefacts | None, call: Call) -> ReadLog:

@@ -158,7 +158,7 @@ async def test_turns_quality_routing_and_messages_of_a_call_are_on_its_page(
         "agent_drawn",
         '<td class="number">2345</td>',
         "<td>the answer</td>",
-        "<th>lost, %</th>",
+        ">lost, %</th>",
         "o_77",
         "the mark",
     ):
