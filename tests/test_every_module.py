@@ -27,6 +27,8 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "console/call_query": ("console/test_call_list", "what is looked for is told by which calls are listed"),
     "console/cause_words": ("console/test_call_story", "two tables, which the sentences take"),
     "console/end_phase": ("console/test_call_story", "a part of the sentence"),
+    "calls/recording_peaks": ("console/test_call_sound", "what it reads, and how often, is told over HTTP"),
+    "artefacts/artefact_response": ("api/test_artefacts", "parts and headers, as HTTP shows them"),
     "console/read_log": ("console/test_call_page", "what is read of a log is told by what the page shows"),
     "console/log_choice": ("console/test_routing_facts", "out of the same lines of a log"),
     "console/call_variables": ("console/test_routing_facts", "beside the rest of what a call was given"),

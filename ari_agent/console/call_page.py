@@ -31,7 +31,7 @@ from ari_agent.console.turn_times import MOST_TURNS, SLOW_MS, STEPS
 from ari_agent.console.waterfall import WIDTH, waterfall
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import HangupRequest
-from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.call_list import ARTEFACT_URLS, TRANSCRIPTS
 from ari_agent.errors import UnknownCall
 
 _LOG_ROWS: Final = 2000
@@ -44,13 +44,18 @@ _SECRET: Final = frozenset({"access_token"})
 
 @dataclass(frozen=True, slots=True)
 class ShownCall:
-    """A call, and what is read for its page. is_live: it has not ended. subject, kind: what is shown of the log."""
+    """A call, and what is read for its page.
+
+    is_live: it has not ended. subject, kind: what is shown of the log. shared_at: the path of a link for somebody
+    without a login, to whom no other link is shown; "" for who is logged in.
+    """
 
     call: Call
     log: ReadLog
     is_live: bool
     subject: str = ""
     kind: str = ""
+    shared_at: str = ""
 
 
 async def show_call(request: web.Request) -> web.Response:
@@ -104,7 +109,8 @@ def page_values(app: web.Application, shown: ShownCall) -> Mapping[str, Any]:
     known = (call.model_copy(update=dict.fromkeys(TRANSCRIPTS)) if is_long else call).as_json()
     if dependencies.artefacts:
         known = dependencies.artefacts.links.renewed(known, now_ms=dependencies.now_ms())
-    raw = json.dumps({k: v for k, v in known.items() if k not in _SECRET}, indent=2, ensure_ascii=False)
+    hidden = _SECRET | ARTEFACT_URLS if shown.shared_at else _SECRET
+    raw = json.dumps({k: v for k, v in known.items() if k not in hidden}, indent=2, ensure_ascii=False)
     rows = transcript_rows(call)
     shown_rows = fitting(rows)
     choice = log_choice(lines, shown.subject, shown.kind)
@@ -126,13 +132,14 @@ def page_values(app: web.Application, shown: ShownCall) -> Mapping[str, Any]:
         "course_columns": columns(course),
         "routing": routing_of(lines),
         "variables": variables_of(call),
-        "here_path": f"/console/calls/{call.call_id}",
+        "here_path": shown.shared_at or f"/console/calls/{call.call_id}",
+        "shared_until_ms": None,
         "recording": recording_of(call) if dependencies.artefacts else None,
         "has_log": bool(lines),
         "choice": choice,
         "log": log_entries([line.raw for line in choice.lines[:_LOG_ROWS]]),
         "log_is_whole": shown.log.is_whole and len(choice.lines) <= _LOG_ROWS,
-        "log_link": link_path(known.get("public_log_url")),
+        "log_link": "" if shown.shared_at else link_path(known.get("public_log_url")),
         "raw": raw[:_RAW_CHARACTERS],
         "raw_is_whole": not is_long and len(raw) <= _RAW_CHARACTERS,
     }

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, call_sound, login, now, static_files
+from ari_agent.console import call_list, call_page, call_sound, login, now, shared_call, static_files
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -25,6 +25,10 @@ _ROUTES: Final = (
     web.get("/calls/{call_id}/recording", call_sound.show_recording),
     web.get("/calls/{call_id}/peaks.json", call_sound.show_peaks),
     web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.post("/calls/{call_id}/share", shared_call.share_call),
+    web.get("/shared/{token}", shared_call.show_shared_call),
+    web.get("/shared/{token}/recording", shared_call.show_shared_recording),
+    web.get("/shared/{token}/peaks.json", shared_call.show_shared_peaks),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
