@@ -151,6 +151,7 @@ PURE: Final = (
     "console.media_course",
     "console.recording_choice",
     "console.routing_facts",
+    "console.said_words",
     "console.shown_to_others",
     "console.sip_ladder",
     "console.transcript_rows",

@@ -40,6 +40,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "console/login": ("console/test_access", "a form, a cookie and a link, as a browser has them"),
     "console/now": ("console/test_live_feed", "a page that keeps itself up to date"),
     "console/pages": ("console/test_hostile_text", "what is put into a template is text"),
+    "console/said_words": ("console/test_call_search", "what is found is the whole of it"),
     "console/transcript_rows": ("console/test_call_page", "a part of the page; test_odd_records has its bounds"),
     "console/sip_ladder": ("console/test_call_page", "a part of the page"),
     "api/dependencies": ("api/conftest", "interfaces and nothing else: every test of the API builds on them"),

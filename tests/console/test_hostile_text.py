@@ -111,7 +111,9 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
 
 
 async def test_what_is_looked_for_is_text_as_well(browser: Browser) -> None:
-    plain = shape(Page(await text_of(browser, "/console/calls?number=x55&since=x55&agent=x55")))
+    plain = shape(Page(await text_of(browser, "/console/calls?number=x55&since=x55&agent=x55&words=x55")))
     for text in CORPUS:
-        answer = await browser.get("/console/calls", params={"number": text, "since": text, "agent": text})
+        answer = await browser.get(
+            "/console/calls", params={"number": text, "since": text, "agent": text, "words": text}
+        )
         assert shape(Page(await answer.text())) == plain, text

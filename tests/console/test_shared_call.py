@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.console.call_log import log_lines
@@ -34,7 +34,9 @@ DAY_MS = 86_400_000
 @pytest.fixture
 async def other(browser: Browser) -> AsyncIterator[Browser]:
     """Somebody else's browser, without a login."""
-    client: Browser = TestClient(browser.server, cookie_jar=CookieJar(unsafe=True))
+    server = browser.server
+    assert isinstance(server, TestServer)
+    client: Browser = TestClient(server, cookie_jar=CookieJar(unsafe=True))
     yield client
     await client.session.close()
 
