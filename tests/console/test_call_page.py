@@ -157,7 +157,7 @@ async def test_turns_quality_routing_and_messages_of_a_call_are_on_its_page(
         "0.250000 of 1, a draw by chance",
         "agent_drawn",
         '<td class="number">2345</td>',
-        "<td>the answer</td>",
+        '<td class="slow">the answer</td>',
         ">lost, %</th>",
         "o_77",
         "the mark",
