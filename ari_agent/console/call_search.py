@@ -21,8 +21,8 @@ from ari_agent.store.store import Store
 MOST_SEARCHED: Final = 20_000
 """So many calls are looked through for one page."""
 SEARCHED_WITHIN_S: Final = 1.5
-_IN_ONE_READ: Final = 100
-"""Calls with all that was said in them."""
+_IN_ONE_READ: Final = 50
+"""Calls with all that was said in them, a few MB of memory; of the longest there are, 100 MB."""
 _WORK_SHARE: Final = 0.25
 """How much of the time a search through everything works, so that calls in progress do not feel it."""
 _SLICE_S: Final = 0.3
