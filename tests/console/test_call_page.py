@@ -165,6 +165,7 @@ async def test_turns_quality_routing_and_messages_of_a_call_are_on_its_page(
         assert shown in page, shown
     page = await text_of(browser, "/console/calls/call_1?log=messages&kind=sent+start")
     assert "the start" in page and "the mark" not in page
+    assert 'href="?log=messages&amp;kind=received%20mark#log"' in page
 
 
 async def test_of_a_huge_log_the_beginning_and_the_end_are_read(
