@@ -46,9 +46,16 @@ class CallQuery:
         """Return what cannot be looked for, in sentences that say what would be right."""
         return [problem for name, check in _CHECKS.items() if (problem := check(getattr(self, name)))]
 
-    def filters(self) -> Sequence[AnyFilter]:
-        """Return the conditions, all of which must hold; what is among the problems is none."""
-        return tuple(self._filters())
+    def filters(self, *, whole_number: bool = False) -> Sequence[AnyFilter]:
+        """Return the conditions, all of which must hold; what is among the problems is none.
+
+        whole_number: calls of exactly this number; else those of all numbers in which it stands.
+        """
+        return tuple(self._filters(FilterOp.EQ if whole_number else FilterOp.CO))
+
+    def has_number(self) -> Sequence[AnyFilter]:
+        """Return the condition that a call is of exactly the number; empty where none is looked for."""
+        return CallQuery(number=self.number).filters(whole_number=True)
 
     def link(self, **changed: str) -> str:
         """Return the query string for the same search with some fields changed."""
@@ -63,10 +70,10 @@ class CallQuery:
             if (value := getattr(self, name))
         ]
 
-    def _filters(self) -> Iterator[AnyFilter]:
+    def _filters(self, of_number: FilterOp) -> Iterator[AnyFilter]:
         if number := _dialled(self.number):
-            op = FilterOp.SW if number.startswith("+") else FilterOp.CO
-            yield AnyOf([[Filter(side, op, number)] for side in (FilterField.FROM_NUMBER, FilterField.TO_NUMBER)])
+            sides = (FilterField.FROM_NUMBER, FilterField.TO_NUMBER)
+            yield AnyOf([[Filter(side, of_number, number)] for side in sides])
         for field, value in _EXACT.items():
             if (wanted := getattr(self, value)) and not _CHECKS.get(value, _never)(wanted):
                 yield Filter(field, FilterOp.EQ, wanted)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ari_agent.console.call_query import CallQuery
 from ari_agent.console.said_words import SaidWords
+from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_records import SaidCall
 from ari_agent.store.store import Store
 
@@ -57,7 +58,7 @@ async def find_calls(
     Raises:
         UnknownCall: after is the key of no page. StoreError: the database cannot be read.
     """
-    words, filters = SaidWords.of(query.words), query.filters()
+    words, filters = SaidWords.of(query.words), await _filters(store, query)
     if not words.words:
         items = await store.calls.list_items(filters, limit=limit, pagination_key=after)
         return FoundCalls(await asyncio.to_thread(_read, items.calls), items.next_key)
@@ -74,6 +75,13 @@ async def find_calls(
         is_enough = len(found) >= limit or searched >= most_searched or time.monotonic() >= until_s
         if key is None or is_enough:
             return FoundCalls(found, key, searched, back_ms)
+
+
+async def _filters(store: Store, query: CallQuery) -> Sequence[AnyFilter]:
+    """Return the filters of a query: of exactly its number where there are calls of that, which an index answers."""
+    of_number = query.has_number()
+    is_whole = bool(of_number) and bool((await store.calls.list_items(of_number, limit=1)).calls)
+    return query.filters(whole_number=is_whole)
 
 
 async def all_calls(store: Store, query: CallQuery, *, in_one_read: int) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
