@@ -46,16 +46,18 @@ class CallQuery:
         """Return what cannot be looked for, in sentences that say what would be right."""
         return [problem for name, check in _CHECKS.items() if (problem := check(getattr(self, name)))]
 
-    def filters(self, *, whole_number: bool = False) -> Sequence[AnyFilter]:
+    def filters(self, of_number: FilterOp = FilterOp.CO) -> Sequence[AnyFilter]:
         """Return the conditions, all of which must hold; what is among the problems is none.
 
-        whole_number: calls of exactly this number; else those of all numbers in which it stands.
+        of_number: the number that is looked for is the whole of a call's number, its beginning, or somewhere in it.
         """
-        return tuple(self._filters(FilterOp.EQ if whole_number else FilterOp.CO))
+        return tuple(self._filters(of_number))
 
-    def has_number(self) -> Sequence[AnyFilter]:
-        """Return the condition that a call is of exactly the number; empty where none is looked for."""
-        return CallQuery(number=self.number).filters(whole_number=True)
+    def sides(self, of_number: FilterOp) -> Sequence[Filter]:
+        """Return the conditions that caller or called one has the number; empty where none is looked for."""
+        number = _dialled(self.number)
+        sides = (FilterField.FROM_NUMBER, FilterField.TO_NUMBER) if number else ()
+        return [Filter(side, of_number, number) for side in sides]
 
     def link(self, **changed: str) -> str:
         """Return the query string for the same search with some fields changed."""
@@ -71,9 +73,8 @@ class CallQuery:
         ]
 
     def _filters(self, of_number: FilterOp) -> Iterator[AnyFilter]:
-        if number := _dialled(self.number):
-            sides = (FilterField.FROM_NUMBER, FilterField.TO_NUMBER)
-            yield AnyOf([[Filter(side, of_number, number)] for side in sides])
+        if sides := self.sides(of_number):
+            yield AnyOf([[side] for side in sides])
         for field, value in _EXACT.items():
             if (wanted := getattr(self, value)) and not _CHECKS.get(value, _never)(wanted):
                 yield Filter(field, FilterOp.EQ, wanted)

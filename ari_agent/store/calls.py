@@ -25,7 +25,7 @@ from ari_agent.store.call_parts import KEYS, CallPart
 from ari_agent.store.call_records import SaidCall, StoredCall, call_of, list_item, recovery_columns
 from ari_agent.store.database import Database, among, dump, insert_into
 from ari_agent.store.dialled_calls import outlive
-from ari_agent.store.list_calls_paging import WantedPage, count, read_page
+from ari_agent.store.list_calls_paging import WantedPage, count, has_more_than, read_page
 from ari_agent.store.outbox import UNFINISHED, Outbox
 from ari_agent.store.record_rows import readable
 from ari_agent.store.tables import batch_tasks, call_attributes, call_tool_calls, calls, registrations, storable
@@ -170,6 +170,10 @@ class Calls:
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """Return how many calls fulfil every filter."""
         return await self._database.read(lambda connection: count(connection, filters))
+
+    async def has_more_than(self, filters: Sequence[AnyFilter], most: int) -> bool:
+        """Return whether more than so many calls fulfil every filter, which is quicker to say than how many do."""
+        return await self._database.read(lambda connection: has_more_than(connection, filters, most))
 
     async def update_fields(
         self, call_id: str, fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]]

@@ -101,6 +101,14 @@ def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:
     return connection.execute(statement).scalar_one()
 
 
+def has_more_than(connection: Connection, filters: Sequence[AnyFilter], most: int) -> bool:
+    """Return whether more than so many calls fulfil all filters; of the others none is looked at."""
+    matching = matching_calls(filters, connection.dialect.name)
+    conditions = matching.between(matching.first_ms, matching.last_ms)
+    some = select(matching.call_id).select_from(matching.source).where(*conditions).limit(most + 1).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one() > most
+
+
 def _keys(matching: MatchingCalls, wanted: WantedPage, after: Key | None) -> Select[int, str]:
     """One call more than the page has, which tells whether there is another page."""
     place = (matching.listed_ms, matching.call_id)

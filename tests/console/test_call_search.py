@@ -122,3 +122,14 @@ async def test_calls_are_found_by_how_long_they_lasted(
         await store.calls.save(a_call(call_id, duration_ms=duration_ms))
     page = await text_of(browser, f"/console/calls?{query}")
     assert sorted(set(listed(page))) == [f"call_{letter}" for letter in expected]
+
+
+async def test_a_beginning_that_many_numbers_have_is_found_as_well(
+    browser: Browser, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_search, "_FEW", 2)
+    for number in range(4):
+        await store.calls.save(a_call(f"call_{number}", to_number=f"+1415555010{number}"))
+    await store.calls.save(a_call("call_x", to_number="+1999"))
+    assert len(listed(await text_of(browser, "/console/calls?number=%2B1415"))) == 4
+    assert listed(await text_of(browser, "/console/calls?number=%2B1999")) == ["call_x"]
