@@ -53,9 +53,7 @@ def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: Want
 _MOST_BRANCHES: Final = 4
 
 
-def _one_more(
-    connection: Connection, filters: Sequence[AnyFilter], wanted: WantedPage, after: Key | None
-) -> Sequence[Key]:
+def _one_more(connection: Connection, filters: Sequence[AnyFilter], wanted: WantedPage, after: Key | None) -> list[Key]:
     """Return the keys of the page, and the next one where there is one.
 
     A few alternatives of equality are looked for one by one, each in its own index, which has the calls in order: a
