@@ -11,6 +11,7 @@ from ari_agent.console import (
     call_control,
     call_list,
     call_page,
+    call_sound,
     check_page,
     dial_page,
     listen,
@@ -18,6 +19,7 @@ from ari_agent.console import (
     now,
     number_list,
     number_page,
+    shared_call,
     static_files,
 )
 from ari_agent.console.access import cut_off_who_does_not_read, guard, require_login, show_errors
@@ -40,6 +42,12 @@ _ROUTES: Final = (
     web.post("/calls/{call_id}/hang-up", call_control.hang_up),
     web.post("/calls/{call_id}/transfer", call_control.transfer),
     web.post("/calls/{call_id}/keys", call_control.send_keys),
+    web.get("/calls/{call_id}/recording", call_sound.show_recording),
+    web.get("/calls/{call_id}/peaks.json", call_sound.show_peaks),
+    web.post("/calls/{call_id}/share", shared_call.share_call),
+    web.get("/shared/{token}", shared_call.show_shared_call),
+    web.get("/shared/{token}/recording", shared_call.show_shared_recording),
+    web.get("/shared/{token}/peaks.json", shared_call.show_shared_peaks),
     web.get("/numbers", number_list.show_numbers),
     web.get("/numbers/{phone_number}", number_page.show_number),
     web.post("/numbers/{phone_number}/try-webhook", number_page.try_webhook),
@@ -64,6 +72,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[PAGES] = Pages(app[SIGNER], partial(static_files.versioned_path, app[static_files.STATIC_FILES]))
     app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     login.remember_logins(app)
+    call_sound.remember_peaks(app)
     app.add_routes(_ROUTES)
     app.on_shutdown.append(_close_feeds)
     return app

@@ -1,4 +1,4 @@
-"""The call that the path of a request names."""
+"""The call that the path of a request names, or a link that was shared."""
 
 from __future__ import annotations
 
@@ -24,8 +24,13 @@ def call_id_of(request: web.Request) -> str:
 
 
 async def record_of(request: web.Request) -> Call:
-    """Return the call as it is now, as far as it may be shown, or as it is stored. Raises UnknownCall."""
-    dependencies, call_id = request.app[DEPENDENCIES], call_id_of(request)
+    """Return the call as it is now, as far as it may be shown, or as it is stored. Raises UnknownCall, StoreError."""
+    return await find_call(request.app, call_id_of(request))
+
+
+async def find_call(app: web.Application, call_id: str) -> Call:
+    """Return the call that has this id, as `record_of` does. Raises UnknownCall, StoreError."""
+    dependencies = app[DEPENDENCIES]
     if live := dependencies.calls.record(call_id):
         return live_record(live)
     call = await dependencies.store.calls.get(call_id)

@@ -35,10 +35,10 @@ from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, dialled, spent, tool_calls
 from ari_agent.store.call_parts import KEYS, CallPart
-from ari_agent.store.call_records import StoredCall, call_of, list_item, recovery_columns
+from ari_agent.store.call_records import SaidCall, StoredCall, call_of, list_item, recovery_columns
 from ari_agent.store.database import INSERTS, Database, among, dump
 from ari_agent.store.dialled_calls import outlive
-from ari_agent.store.list_calls_paging import WantedPage, count, read_page
+from ari_agent.store.list_calls_paging import WantedPage, count, has_more_than, read_page
 from ari_agent.store.outbox import UNFINISHED, Outbox
 from ari_agent.store.record_rows import readable
 from ari_agent.store.tables import batch_tasks, call_attributes, call_tool_calls, calls, registrations, storable
@@ -161,6 +161,13 @@ class Calls:
         wanted = WantedPage(ascending, limit, pagination_key, skip, with_total)
         return await self._page(filters, wanted, call_records.ITEM, call_records.item_of)
 
+    async def list_said(
+        self, filters: Sequence[AnyFilter] = (), *, limit: int = 50, pagination_key: str | None = None
+    ) -> CallPage[SaidCall]:
+        """The same, from the newest on, with what was said: nothing of that is parsed, and all of it is in memory."""
+        wanted = WantedPage(limit=limit, pagination_key=pagination_key)
+        return await self._page(filters, wanted, call_records.SAID, call_records.said_call_of)
+
     async def _page(
         self,
         filters: Sequence[AnyFilter],
@@ -179,6 +186,10 @@ class Calls:
     async def count(self, filters: Sequence[AnyFilter] = ()) -> int:
         """Return how many calls fulfil every filter."""
         return await self._database.read(lambda connection: count(connection, filters))
+
+    async def has_more_than(self, filters: Sequence[AnyFilter], most: int) -> bool:
+        """Return whether more than so many calls fulfil every filter, which is quicker to say than how many do."""
+        return await self._database.read(lambda connection: has_more_than(connection, filters, most))
 
     async def update_fields(
         self, call_id: str, fields: Mapping[str, object] | Callable[[Call], Mapping[str, object]]

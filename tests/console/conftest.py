@@ -14,6 +14,11 @@ import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from ari_agent.artefacts.artefact_name import ArtefactName
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
 from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.state import CallState
 from ari_agent.check.report import Entry
@@ -135,6 +140,22 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture
+def artefacts(tmp_path: Path) -> Artefacts:
+    """Recordings and logs in a folder; nothing of them grows."""
+    files = ArtefactStore(str(tmp_path / "artefacts"))
+    return Artefacts(Spool(tmp_path / "spool", files), files, Links("", b"key", 3600))
+
+
+async def keep_file(artefacts: Artefacts, call_id: str, file: str, content: bytes) -> str:
+    """Store a file of a call, and return the link to it."""
+    name = ArtefactName(call_id, file)
+    path = Path(f"{artefacts.store.shown}-{name.file}")
+    await asyncio.to_thread(path.write_bytes, content)
+    await artefacts.store.keep(name, path)
+    return artefacts.links.url(name, expires=False, now_ms=NOW_MS)
+
+
 async def open_desk(store: Store) -> AsyncIterator[NumberDesk]:
     """Numbers, and what is asked about them."""
     async with http_client() as http:
@@ -165,7 +186,7 @@ def checks() -> Checks:
 
 
 async def serve_pages(
-    store: Store, live_calls: LiveCalls, clock: Clock, desk: NumberDesk, checks: Checks
+    store: Store, live_calls: LiveCalls, clock: Clock, artefacts: Artefacts, desk: NumberDesk, checks: Checks
 ) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
@@ -181,6 +202,7 @@ async def serve_pages(
             transfer_timeout_s=0.2,
             numbers=desk.tools,
             checks=CheckRuns(checks.run, [("Asterisk", "ari"), ("Trunks", "host")], now_ms=lambda: clock.now_ms),
+            artefacts=artefacts,
         )
     )
     root.add_subapp(console.PREFIX, pages)

@@ -271,6 +271,47 @@ async def test_a_call_whose_numbers_are_long_texts_is_stored_and_found(store: St
     assert [call.from_number for call in found.calls] == [number]
 
 
+async def test_more_calls_than_a_number_are_not_counted(store: Store) -> None:
+    for number in range(3):
+        await store.calls.save(a_call(f"call_{number}", start_timestamp=START_MS + number))
+    of_caller = [Filter(FilterField.FROM_NUMBER, FilterOp.SW, "+")]
+    assert [await store.calls.has_more_than(of_caller, most) for most in (2, 3)] == [True, False]
+    assert not await store.calls.has_more_than([_eq(FilterField.FROM_NUMBER, "+0")], 0)
+
+
+async def test_calls_of_either_number_come_in_order_page_by_page(store: Store) -> None:
+    for number in range(6):
+        ours, theirs = ("+1", "+2") if number % 2 else ("+2", "+1")
+        numbers = {"from_number": ours, "to_number": "+1" if number == 3 else theirs}
+        await store.calls.save(a_call(f"call_{number}", start_timestamp=START_MS + number, **numbers))
+    await store.calls.save(a_call("call_9", start_timestamp=START_MS, from_number="+7", to_number="+7"))
+    sides = (FilterField.FROM_NUMBER, FilterField.TO_NUMBER)
+    of_one = [AnyOf([[_eq(side, "+1")] for side in sides])]
+    first = await store.calls.list(of_one, limit=4, with_total=True)
+    assert [call.call_id for call in first.calls] == ["call_5", "call_4", "call_3", "call_2"]
+    assert first.total == 6
+    rest = await store.calls.list(of_one, limit=4, pagination_key=first.next_key)
+    assert ([call.call_id for call in rest.calls], rest.next_key) == (["call_1", "call_0"], None)
+    other_way = await store.calls.list(of_one, ascending=True, skip=1, limit=2)
+    assert [call.call_id for call in other_way.calls] == ["call_1", "call_2"]
+
+
+async def test_calls_come_with_what_was_said_page_by_page(store: Store) -> None:
+    said = [{"role": "user", "content": "Grüße \U0001f600", "words": []}]
+    for number in range(3):
+        await store.calls.save(a_call(f"call_{number}", start_timestamp=START_MS + number, transcript_object=said))
+    await store.calls.update_fields("call_2", {"metadata": {"order": 7}})
+    page = await store.calls.list_said(limit=2)
+    newest, second = page.calls
+    assert (newest.listed_ms, second.listed_ms, page.next_key) == (START_MS + 2, START_MS + 1, second.key)
+    assert json.loads(newest.document)["transcript_object"] == said
+    assert json.loads(newest.amendments or "") == {"metadata": {"order": 7}}
+    assert json.loads(newest.item)["call_id"] == "call_2" and "transcript_object" not in newest.item
+    assert second.amendments is None
+    rest = await store.calls.list_said(limit=2, pagination_key=newest.key)
+    assert ([call.listed_ms for call in rest.calls], rest.next_key) == ([START_MS + 1, START_MS], None)
+
+
 def _eq(field: FilterField, value: str) -> Filter:
     return Filter(field, FilterOp.EQ, value)
 
