@@ -31,6 +31,7 @@ from sqlalchemy import (
     Row,
     Select,
     Update,
+    bindparam,
     delete,
     exists,
     func,
@@ -46,7 +47,7 @@ from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_attempt import WebhookAttempt, read_attempts, stored_attempts, without_answers
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database, insert_into
-from ari_agent.store.kept_webhook import kept_webhook
+from ari_agent.store.kept_webhook import HOLDS_THOSE_BEFORE, kept_webhook
 from ari_agent.store.tables import calls, chats, outbox
 from ari_agent.store.told_content import no_more_than
 
@@ -60,9 +61,12 @@ _DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
 UNFINISHED: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
 _AT_ONCE: Final = 200  # rows changed in one transaction of those that change many: it holds a save up for milliseconds
-_HOLDS_THOSE_BEFORE: Final = WebhookEventName.TRANSCRIPT_UPDATED
 _NOT_REACHED: Final = "not reached: "
 """Begins `why` of what waits for a receiver to come back; what a receiver answers never begins a failure's text."""
+_THIS_PENDING: Final = update(outbox).where(outbox.c.outbox_id == bindparam("this_id"), outbox.c.state == _PENDING)
+_FAILED: Final = _THIS_PENDING.values(attempts=outbox.c.attempts + 1)
+_OUTCOMES: Final[Mapping[object, Update]] = {DELIVERED: _THIS_PENDING, PENDING: _FAILED, DEAD: _FAILED}
+"""The statement that writes what became of an attempt, by the state that it leads to."""
 
 
 def _event(row: Row[Any]) -> WebhookEvent:
@@ -105,10 +109,10 @@ class Outbox:
         """
         if not events:
             return
-        if last := {event.call_id: event for event in events if event.event is _HOLDS_THOSE_BEFORE}:
-            events = [each for each in events if each.event is not _HOLDS_THOSE_BEFORE or each is last[each.call_id]]
+        if last := {event.call_id: event for event in events if event.event is HOLDS_THOSE_BEFORE}:
+            events = [each for each in events if each.event is not HOLDS_THOSE_BEFORE or each is last[each.call_id]]
             # Also one that is just being sent, which is sent to its end but not again.
-            older = (outbox.c.call_id.in_(last), outbox.c.event == _HOLDS_THOSE_BEFORE.value)
+            older = (outbox.c.call_id.in_(last), outbox.c.event == HOLDS_THOSE_BEFORE.value)
             connection.execute(delete(outbox).where(*older, outbox.c.state == _PENDING))
         now_ms = self._now_ms()
         statement = insert_into(connection, outbox).on_conflict_do_nothing(index_elements=["once_key"])
@@ -223,7 +227,6 @@ class Outbox:
             "state": DEAD if dead else PENDING,
             "settled_ms": self._now_ms() if dead else None,
             "next_attempt_ms": 0 if next_attempt_ms is None else next_attempt_ms,
-            "attempts": outbox.c.attempts + 1,
             "why": (_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
         }
         this_event = outbox.c.outbox_id == outbox_id
@@ -241,17 +244,11 @@ class Outbox:
         self, connection: Connection, outbox_id: int, values: Mapping[str, object], attempt: WebhookAttempt | None
     ) -> None:
         """Write what became of an attempt, and of body and answers what may be kept."""
-        this_event = (outbox.c.outbox_id == outbox_id) & (outbox.c.state == PENDING)
-        chosen = select(outbox.c.call_id, outbox.c.event, outbox.c.attempt_log).where(this_event)
-        row = connection.execute(chosen).one_or_none()
-        if row is None:
-            return
-        kept = kept_webhook(connection, row.call_id)
-        attempts = [*read_attempts(row.attempt_log), *([attempt] if attempt else [])]
-        outcome = {**values, "attempt_log": stored_attempts(attempts if kept.answers else without_answers(attempts))}
-        if values["state"] == DELIVERED and (not kept.body or row.event == _HOLDS_THOSE_BEFORE):
+        kept = kept_webhook(connection, outbox_id)
+        outcome = {**values, "attempt_log": kept.log_with(attempt)}
+        if values["state"] == DELIVERED and not kept.keeps_body:
             outcome["body"] = b""
-        connection.execute(update(outbox).where(this_event).values(**outcome))
+        connection.execute(_OUTCOMES[values["state"]], {"this_id": outbox_id, **outcome})
 
     async def depth(self) -> int:
         """Return how many events are pending."""
