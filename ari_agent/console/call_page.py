@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -23,6 +24,7 @@ from ari_agent.console.transcript_rows import fitting, transcript_rows
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.contract.call_list import TRANSCRIPTS
+from ari_agent.contract.webhook_delivery import WebhookDelivery
 from ari_agent.errors import UnknownCall
 
 _LOG_BYTES: Final = 512 * 1024
@@ -39,15 +41,23 @@ _SECRET: Final = frozenset({"access_token"})
 async def show_call(request: web.Request) -> web.Response:
     """Show the page of the call that the path names."""
     call = await _record(request)
+    deliveries = await request.app[DEPENDENCIES].store.webhooks.of_call(call.call_id)
     log, is_whole = await _log(request.app[DEPENDENCIES].artefacts, call)
     is_live = request.app[DEPENDENCIES].calls.record(call.call_id) is not None
     # in a thread: the page of a long call takes so long that callers would hear it
-    page = partial(_page, log=log, log_is_whole=is_whole, is_live=is_live)
+    page = partial(_page, log=log, log_is_whole=is_whole, is_live=is_live, deliveries=deliveries)
     return await asyncio.to_thread(page, request.app, request[SESSION], call)
 
 
 def _page(
-    app: web.Application, session: LoginSession, call: Call, *, log: bytes, log_is_whole: bool, is_live: bool
+    app: web.Application,
+    session: LoginSession,
+    call: Call,
+    *,
+    log: bytes,
+    log_is_whole: bool,
+    is_live: bool,
+    deliveries: Sequence[WebhookDelivery],
 ) -> web.Response:
     dependencies = app[DEPENDENCIES]
     # all transcripts at once would be made by one long step, for which even another thread's audio waits
@@ -72,6 +82,7 @@ def _page(
         log=log_entries(lines[:_LOG_ROWS]),
         log_is_whole=log_is_whole and len(lines) <= _LOG_ROWS,
         log_link=_path(shown.get("public_log_url")),
+        deliveries=deliveries,
         raw=raw[:_RAW_CHARACTERS],
         raw_is_whole=not is_long and len(raw) <= _RAW_CHARACTERS,
     )

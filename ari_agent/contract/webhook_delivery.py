@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.webhook_attempt import WebhookAttempt
-from ari_agent.contract.webhook_event import WebhookEventName
+from ari_agent.contract.webhook_event import WebhookEventName, delivery_id
 
 
 class DeliveryState(StrEnum):
@@ -42,6 +43,21 @@ class WebhookDelivery:
     replays: int
     attempts: Sequence[WebhookAttempt]
     is_kept: bool
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for people, without user, password and query."""
+        return shown_url(self.url)
+
+    @property
+    def delivery_id(self) -> str:
+        """What `X-Ari-Agent-Delivery` tells the receiver, the same in every attempt."""
+        return delivery_id(self.call_id, self.event, self.webhook_id)
+
+    @property
+    def is_of_chat(self) -> bool:
+        """Whether `call_id` is the id of a chat."""
+        return self.event.value.startswith("chat_")
 
     @property
     def can_be_replayed(self) -> bool:

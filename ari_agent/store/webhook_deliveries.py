@@ -78,6 +78,11 @@ class WebhookDeliveries:
         rows = await self._database.rows(statement)
         return (_delivery(rows[0]), bytes(rows[0].body)) if rows else None
 
+    async def count(self, wanted: DeliveryFilter) -> int:
+        """Return how many fit."""
+        statement = select(func.count()).select_from(outbox).where(*_conditions(wanted))
+        return await self._database.scalar(statement) or 0
+
     async def counts(self, *, delivered_since_ms: int) -> DeliveryCounts:
         """Return how many wait, were delivered at that time or later, in milliseconds since 1970, and are dead."""
         since = outbox.c.settled_ms >= delivered_since_ms
