@@ -143,6 +143,7 @@ PURE: Final = (
     "console.login_session",
     "console.sip_ladder",
     "console.transcript_rows",
+    "console.webhook_query",
     "console.words",
     "calls.call_cost",
     "calls.call_window",

@@ -7,7 +7,7 @@ between the clicks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ _SHOWN: Final = (
 _OF_CALL: Final = 100
 """Deliveries of one call or chat that are shown, the newest; transfers and transcripts have one each."""
 # Written out and not bound: only then do the databases see that a partial index serves the query.
-_STATES: Final = {state: literal_column(f"'{state}'") for state in DeliveryState}
+_STATES: Final[Mapping[DeliveryState, ColumnElement[str]]] = {state: literal_column(f"'{state}'") for state in DeliveryState}
 _SETTLED: Final = [_STATES[DeliveryState.DELIVERED], _STATES[DeliveryState.DEAD]]
 
 
@@ -95,7 +95,7 @@ class WebhookDeliveries:
             )
         )
         (row,) = await self._database.rows(select(pending, delivered, dead))
-        return DeliveryCounts(*row)
+        return DeliveryCounts(row[0], row[1], row[2])
 
     async def replay(self, webhook_id: int, *, replays: int) -> bool:
         """Send one that is at its end again, as the outbox sends what is new. False: nothing is changed.

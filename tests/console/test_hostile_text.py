@@ -6,8 +6,10 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+from ari_agent.contract.webhook_attempt import WebhookAttempt
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.store import Store
-from tests.console.conftest import Browser, LiveCalls, OneCall, a_call, text_of
+from tests.console.conftest import NOW_MS, Browser, LiveCalls, OneCall, a_call, text_of
 
 CORPUS = [
     text.replace("MARK", "x55")
@@ -61,17 +63,37 @@ def call_that_says(text: str) -> dict[str, object]:
     }
 
 
+def webhook_that_says(call_id: str, text: str) -> WebhookEvent:
+    body = json.dumps({"event": "call_ended", "call": {"transcript": text}}, ensure_ascii=False).encode()
+    url = f"https://{text}:{text}@hooks.example/{text}?{text}"
+    return WebhookEvent(call_id, WebhookEventName.CALL_ENDED, url, body)
+
+
+async def refuse(store: Store, text: str) -> None:
+    """Answer the webhook that waits with a text, which also is the reason of the failure."""
+    (queued,) = await store.outbox.due(NOW_MS, 9)
+    attempt = WebhookAttempt(NOW_MS, 1, 500, text, text)
+    await store.outbox.failed(queued.outbox_id, text, None, attempt=attempt)
+
+
 async def test_a_hundred_hostile_texts_are_text_on_every_page(
     browser: Browser, store: Store, live_calls: LiveCalls
 ) -> None:
     assert len(CORPUS) >= 100
     for number, text in enumerate(["harmless x55", *CORPUS]):
         call = a_call(f"call_{number}", **call_that_says(text))
-        await store.calls.save(call)
+        await store.calls.save(call, [webhook_that_says(call.call_id, text)])
+        await refuse(store, text)
         live_calls.calls[:] = [OneCall(call)]
         pages = [
             Page(await text_of(browser, path))
-            for path in ("/console", f"/console/calls/call_{number}", "/console/calls")
+            for path in (
+                "/console",
+                f"/console/calls/call_{number}",
+                "/console/calls",
+                "/console/webhooks",
+                f"/console/webhooks/{number + 1}",
+            )
         ]
         if number == 0:
             expected = [shape(page) for page in pages]
@@ -79,6 +101,7 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
         shown = "".join(text.split())
         assert shown in "".join(pages[0].text.split()), text
         assert "".join(pages[1].text.split()).count(shown) >= 5, text
+        assert "".join(pages[4].text.split()).count(shown) >= 3, text
         await store.calls.delete(call.call_id)
 
 
@@ -86,4 +109,11 @@ async def test_what_is_looked_for_is_text_as_well(browser: Browser) -> None:
     plain = shape(Page(await text_of(browser, "/console/calls?number=x55&since=x55&agent=x55")))
     for text in CORPUS:
         answer = await browser.get("/console/calls", params={"number": text, "since": text, "agent": text})
+        assert shape(Page(await answer.text())) == plain, text
+
+
+async def test_what_is_looked_for_among_webhooks_is_text_as_well(browser: Browser) -> None:
+    plain = shape(Page(await text_of(browser, "/console/webhooks?host=x/55&call=x/55&event=x55")))
+    for text in CORPUS:
+        answer = await browser.get("/console/webhooks", params={"host": f"{text}/", "call": f"{text}/", "event": text})
         assert shape(Page(await answer.text())) == plain, text
