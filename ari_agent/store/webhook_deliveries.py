@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, or_, select, true
 
 from ari_agent.contract.webhook_attempt import read_attempts
 from ari_agent.contract.webhook_delivery import DeliveryCounts, DeliveryFilter, DeliveryState, WebhookDelivery
@@ -40,7 +40,9 @@ _SHOWN: Final = (
 _OF_CALL: Final = 100
 """Deliveries of one call or chat that are shown, the newest; transfers and transcripts have one each."""
 # Written out and not bound: only then do the databases see that a partial index serves the query.
-_STATES: Final[Mapping[DeliveryState, ColumnElement[str]]] = {state: literal_column(f"'{state}'") for state in DeliveryState}
+_STATES: Final[Mapping[DeliveryState, ColumnElement[str]]] = {
+    state: literal_column(f"'{state}'") for state in DeliveryState
+}
 _SETTLED: Final = [_STATES[DeliveryState.DELIVERED], _STATES[DeliveryState.DEAD]]
 
 
@@ -85,17 +87,14 @@ class WebhookDeliveries:
 
     async def counts(self, *, delivered_since_ms: int) -> DeliveryCounts:
         """Return how many wait, were delivered at that time or later, in milliseconds since 1970, and are dead."""
-        since = outbox.c.settled_ms >= delivered_since_ms
-        pending, delivered, dead = (
-            select(func.count()).select_from(outbox).where(outbox.c.state == _STATES[state], *more).scalar_subquery()
-            for state, more in (
-                (DeliveryState.PENDING, ()),
-                (DeliveryState.DELIVERED, (since,)),
-                (DeliveryState.DEAD, ()),
-            )
-        )
-        (row,) = await self._database.rows(select(pending, delivered, dead))
-        return DeliveryCounts(row[0], row[1], row[2])
+        since = {DeliveryState.DELIVERED: outbox.c.settled_ms >= delivered_since_ms}
+        statement = select(func.count()).select_from(outbox)
+        each = [
+            statement.where(outbox.c.state == is_state, since.get(state, true())).scalar_subquery().label(state.value)
+            for state, is_state in _STATES.items()
+        ]
+        (row,) = await self._database.rows(select(*each))
+        return DeliveryCounts(row.pending, row.delivered, row.dead)
 
     async def replay(self, webhook_id: int, *, replays: int) -> bool:
         """Send one that is at its end again, as the outbox sends what is new. False: nothing is changed.
