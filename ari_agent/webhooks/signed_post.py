@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from ari_agent.contract.parsing.retry_after import parse_retry_after
-from ari_agent.contract.webhook_attempt import ANSWER_BYTES
 from ari_agent.webhooks import signature
 
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
@@ -29,7 +28,7 @@ _NO_OTHER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 @dataclass(frozen=True, slots=True)
 class PostAnswer:
     """What a receiver has answered. at_ms: when the status came, in milliseconds since 1970. start: how the body
-    begins, ANSWER_BYTES at most; it may hold anything.
+    begins, little more than IGNORED_BYTES at most; it may hold anything.
     """
 
     status: int
@@ -192,16 +191,13 @@ def _first_line(text: str, error: Exception) -> str:
 
 
 async def _start(content: aiohttp.StreamReader, within_s: float) -> bytes:
-    """Return how the body of an answer begins. More of it is read, within bounds, so that its connection can be used
-    again.
-    """
-    start, size_bytes = bytearray(), 0
+    """Return the body of an answer, or as much of it as is read so that its connection can be used again."""
+    start = bytearray()
     with suppress(aiohttp.ClientError, OSError, TimeoutError):
         async with asyncio.timeout(within_s):
             async for part in content.iter_any():
-                start += part[: ANSWER_BYTES - len(start)]
-                size_bytes += len(part)
-                if size_bytes > IGNORED_BYTES:
+                start += part
+                if len(start) > IGNORED_BYTES:
                     break
     return bytes(start)
 
