@@ -28,7 +28,8 @@ CSRF_HEADER: Final = "X-CSRF-Token"
 CSRF_FIELD: Final = "csrf_token"
 LOGIN: Final = "/console/login"
 
-_OPEN: Final = frozenset({LOGIN, "/console/static/{file}"})
+_SHARED: Final = ("/console/shared/{token}", "/console/shared/{token}/recording", "/console/shared/{token}/peaks.json")
+_OPEN: Final = frozenset({LOGIN, "/console/static/{file}", *_SHARED})
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _NOT_OURS: Final = "this request did not come from a page of this console: open the page again, and repeat it there"
 
@@ -45,7 +46,7 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         for kind, translate in _TRANSLATIONS:
             if isinstance(error, kind):
                 return _error_page(request, *translate(error))
-        log.exception("a page of the console failed", extra={"path": request.path})
+        log.exception("a page of the console failed", extra={"path": _path_for_log(request)})
         return _error_page(request, 500, "This page failed; the controller's log says why.")
 
 
@@ -95,6 +96,12 @@ async def _given_token(request: web.Request) -> str:
     if token := request.headers.get(CSRF_HEADER):
         return token
     return (await read_form(request)).get(CSRF_FIELD, "")
+
+
+def _path_for_log(request: web.Request) -> str:
+    """Return the path of a request; not with the token in it that would let everybody in who reads the log."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None and resource.canonical in _SHARED else request.path
 
 
 def _to_login(request: web.Request) -> web.Response:

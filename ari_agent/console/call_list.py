@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from ari_agent.console.call_query import DIRECTIONS, REASONS, STATUSES, CallQuery
+from ari_agent.console.call_search import all_calls, find_calls
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
 from ari_agent.console.sending import cut_off, send
 from ari_agent.console.words import iso_time
@@ -46,7 +46,7 @@ async def show_calls(request: web.Request) -> web.Response:
     query = CallQuery.of(request.query)
     store = request.app[DEPENDENCIES].store
     try:
-        page = await store.calls.list_items(query.filters(), limit=_ON_A_PAGE, pagination_key=query.after or None)
+        page = await find_calls(store, query, limit=_ON_A_PAGE, after=query.after or None)
     except UnknownCall:
         raise ApiError(400, "this page of the list is no more: begin at the first one") from None
     return await asyncio.to_thread(
@@ -55,9 +55,12 @@ async def show_calls(request: web.Request) -> web.Response:
         request[SESSION],
         query=query,
         problems=query.problems(),
-        calls=[json.loads(item) for item in page.calls],
+        calls=page.calls,
+        searched=page.searched,
+        searched_back_ms=page.searched_back_ms,
         next_link=query.link(after=page.next_key) if page.next_key else "",
         first_link=query.link(after=""),
+        chips=query.chips(),
         reasons=REASONS,
         statuses=STATUSES,
         directions=DIRECTIONS,
@@ -91,17 +94,12 @@ async def show_calls_as_csv(request: web.Request) -> web.StreamResponse:
 
 async def _csv_pieces(store: Store, query: CallQuery) -> AsyncIterator[bytes]:
     yield _csv([_CSV_COLUMNS])
-    key: str | None = None
-    while True:
-        page = await store.calls.list_items(query.filters(), limit=_IN_ONE_READ, pagination_key=key)
-        yield await asyncio.to_thread(_lines, page.calls)
-        if page.next_key is None:
-            return
-        key = page.next_key
+    async for calls in all_calls(store, query, in_one_read=_IN_ONE_READ):
+        yield await asyncio.to_thread(_lines, calls)
 
 
-def _lines(calls: Sequence[str]) -> bytes:
-    return _csv([_line(json.loads(call)) for call in calls])
+def _lines(calls: Sequence[Mapping[str, Any]]) -> bytes:
+    return _csv([_line(call) for call in calls])
 
 
 def _line(call: Mapping[str, Any]) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from ari_agent.console.said_words import SHORTEST, SaidWords
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.store.call_filter import AnyFilter, AnyOf, Filter, FilterField, FilterOp
 
@@ -21,7 +22,7 @@ class CallQuery:
     """What is looked for; "" where it is of no interest. after: the page that begins after this key.
 
     number: a caller's or a called one, whole or in part. agent, reason, status, direction: as the call object has
-    them. since, until: a day, or day and minute, in UTC. longer_s: seconds.
+    them. since, until: a day, or day and minute, in UTC. longer_s, shorter_s: seconds. words: that were said.
     """
 
     number: str = ""
@@ -32,6 +33,8 @@ class CallQuery:
     since: str = ""
     until: str = ""
     longer_s: str = ""
+    shorter_s: str = ""
+    words: str = ""
     after: str = ""
 
     @classmethod
@@ -52,6 +55,14 @@ class CallQuery:
         fields = {name: changed.get(name, getattr(self, name)) for name in self.__slots__}
         return urlencode({name: value for name, value in fields.items() if value})
 
+    def chips(self) -> Sequence[tuple[str, str, str]]:
+        """Return what is looked for, each with its name, and with the query string for the search without it."""
+        return [
+            (label, value, self.link(**{name: "", "after": ""}))
+            for name, label in _LABELS.items()
+            if (value := getattr(self, name))
+        ]
+
     def _filters(self) -> Iterator[AnyFilter]:
         if number := _dialled(self.number):
             op = FilterOp.SW if number.startswith("+") else FilterOp.CO
@@ -64,10 +75,23 @@ class CallQuery:
         if (until := _moment_ms(self.until)) is not None:
             end = until + (_MINUTE_MS if ":" in self.until else _DAY_MS)
             yield Filter(FilterField.START_TIMESTAMP, FilterOp.LT, end)
-        if self.longer_s and not _no_seconds(self.longer_s):
-            yield Filter(FilterField.DURATION_MS, FilterOp.GE, int(self.longer_s) * 1000)
+        for value, op in ((self.longer_s, FilterOp.GE), (self.shorter_s, FilterOp.LE)):
+            if value and not _no_seconds(value):
+                yield Filter(FilterField.DURATION_MS, op, int(value) * 1000)
 
 
+_LABELS: Final[Mapping[str, str]] = {
+    "number": "number",
+    "agent": "agent",
+    "since": "from",
+    "until": "to",
+    "reason": "ended by",
+    "status": "status",
+    "direction": "direction",
+    "longer_s": "at least, s",
+    "shorter_s": "at most, s",
+    "words": "words",
+}
 _DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000
 _EXACT: Final = {
@@ -108,6 +132,11 @@ def _no_seconds(text: str) -> str:
     return f"“{text}” is no number of seconds" if text and not (text.isdecimal() and len(text) < _MOST_DIGITS) else ""
 
 
+def _no_words(text: str) -> str:
+    is_too_short = text and not SaidWords.of(text).words
+    return f"“{text}” is too short: look for words of {SHORTEST} letters or more" if is_too_short else ""
+
+
 def _none_of(kind: str, values: Sequence[str]) -> Callable[[str], str]:
     def problem(text: str) -> str:
         return f"“{text}” is no {kind}" if text and text not in values else ""
@@ -123,6 +152,8 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     "since": _no_moment,
     "until": _no_moment,
     "longer_s": _no_seconds,
+    "shorter_s": _no_seconds,
+    "words": _no_words,
     "reason": _none_of("reason", REASONS),
     "status": _none_of("status", STATUSES),
     "direction": _none_of("direction", DIRECTIONS),

@@ -6,7 +6,17 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, login, now, static_files, webhook_list, webhook_page
+from ari_agent.console import (
+    call_list,
+    call_page,
+    call_sound,
+    login,
+    now,
+    shared_call,
+    static_files,
+    webhook_list,
+    webhook_page,
+)
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -22,7 +32,13 @@ _ROUTES: Final = (
     web.get("/calls", call_list.show_calls),
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
+    web.get("/calls/{call_id}/recording", call_sound.show_recording),
+    web.get("/calls/{call_id}/peaks.json", call_sound.show_peaks),
     web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.post("/calls/{call_id}/share", shared_call.share_call),
+    web.get("/shared/{token}", shared_call.show_shared_call),
+    web.get("/shared/{token}/recording", shared_call.show_shared_recording),
+    web.get("/shared/{token}/peaks.json", shared_call.show_shared_peaks),
     web.get("/webhooks", webhook_list.show_webhooks),
     web.post("/webhooks/replay", webhook_list.replay_dead),
     web.get("/webhooks/{webhook_id}", webhook_page.show_webhook),
@@ -44,6 +60,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
     login.remember_logins(app)
+    call_sound.remember_peaks(app)
     app.add_routes(_ROUTES)
     app.on_shutdown.append(_close_feeds)
     return app

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ari_agent.console.call_log import parsed
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
@@ -26,11 +28,8 @@ def log_entries(lines: Sequence[bytes]) -> Sequence[LogEntry]:
 
 
 def _entry(line: bytes) -> LogEntry:
-    try:
-        facts = json.loads(line)
-    except (ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict):
+    facts = parsed(line)
+    if facts is None:
         return LogEntry("", "unreadable", "", line.decode("utf-8", "replace"))
     after_ms, event, content = facts.pop("ms", ""), facts.pop("event", ""), facts.pop("content", None)
     told = ", ".join(f"{name} {_words(value)}" for name, value in facts.items())

@@ -5,6 +5,7 @@ every controller with these keys takes it, and a change of either ends every log
 
     cookie:       {role}.{expires, s since 1970}.{id}.{signature}
     login code:   {expires, s since 1970}.{nonce}.{signature}
+    shared call:  {call_id}.{expires, s since 1970}.{signature}
 
 Source: OWASP, "Session Management" and "Cross-Site Request Forgery Prevention" cheat sheets (signed double submit).
 """
@@ -87,6 +88,19 @@ class LoginSigner:
             return None
         expires_s, nonce = said.split(".")
         return nonce if int(expires_s) > now_s else None
+
+    def share_token(self, call_id: str, *, expires_s: int) -> str:
+        """Return what shows the page of one call without a login. call_id: of letters, digits, `-` and `_`."""
+        said = f"{call_id}.{expires_s}"
+        return f"{said}.{self._signature('share', said)}"
+
+    def shared_call(self, token: str, *, now_s: float) -> tuple[str, int] | None:
+        """Return the call_id of a token that is good still, and when it ends, in seconds since 1970; else None."""
+        said = self._said("share", token)
+        if said is None:
+            return None
+        call_id, expires_s = said.split(".")
+        return (call_id, int(expires_s)) if int(expires_s) > now_s else None
 
     def _said(self, purpose: str, text: str) -> str | None:
         """Return what a signed text says, exactly as it was signed; None where it was not signed here."""

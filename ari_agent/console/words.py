@@ -31,6 +31,12 @@ def lasted(duration_ms: float | None) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def seconds(duration_ms: float) -> str:
+    """Return a short time in seconds: `0.35 s`, `3.2 s`, `75 s`."""
+    value = duration_ms / 1000
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+
+
 def cents(value: float | None) -> str:
     """Return cents as `12.35 ct`; NONE where there are none."""
     return NONE if value is None else f"{value:.2f} ct"

@@ -22,7 +22,7 @@ from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.webhook_plan import WebhookPlan
 from ari_agent.errors import UnreadableRecord
 from ari_agent.store.database import among, dump
-from ari_agent.store.list_calls_paging import Key
+from ari_agent.store.list_calls_paging import Key, page_key
 from ari_agent.store.tables import calls
 
 Plan = TypeVar("Plan", WebhookPlan, AnalysisPlan)
@@ -55,6 +55,30 @@ class StoredCall:
 
     call: Call
     recovery: CallRecovery
+
+
+@dataclass(frozen=True, slots=True)
+class SaidCall:
+    """A call with what was said in it, which nobody has parsed yet.
+
+    key: of the page that begins after it. listed_ms: its place in the list. item: what list-calls shows. document,
+    amendments: the call object as JSON; what the second one has wins.
+    """
+
+    key: str
+    listed_ms: int
+    item: str
+    document: str
+    amendments: str | None
+
+
+SAID: Final[Sequence[ColumnElement[Any]]] = (*RECORD, calls.c.list_item, calls.c.listed_ms)
+"""The columns that `said_call_of` reads."""
+
+
+def said_call_of(row: Row[Any]) -> SaidCall:
+    """The call of a SAID. Raises UnreadableRecord as item_of does."""
+    return SaidCall(page_key(row.listed_ms, row.call_id), row.listed_ms, item_of(row), row.document, row.amendments)
 
 
 def list_item(known: Mapping[str, object]) -> str:

@@ -22,7 +22,7 @@ from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, dialled, spent, tool_calls
 from ari_agent.store.call_parts import KEYS, CallPart
-from ari_agent.store.call_records import StoredCall, call_of, list_item, recovery_columns
+from ari_agent.store.call_records import SaidCall, StoredCall, call_of, list_item, recovery_columns
 from ari_agent.store.database import Database, among, dump, insert_into
 from ari_agent.store.dialled_calls import outlive
 from ari_agent.store.list_calls_paging import WantedPage, count, read_page
@@ -144,6 +144,13 @@ class Calls:
         """The same as JSON texts, without transcripts: what list-calls shows."""
         wanted = WantedPage(ascending, limit, pagination_key, skip, with_total)
         return await self._page(filters, wanted, call_records.ITEM, call_records.item_of)
+
+    async def list_said(
+        self, filters: Sequence[AnyFilter] = (), *, limit: int = 50, pagination_key: str | None = None
+    ) -> CallPage[SaidCall]:
+        """The same, from the newest on, with what was said: nothing of that is parsed, and all of it is in memory."""
+        wanted = WantedPage(limit=limit, pagination_key=pagination_key)
+        return await self._page(filters, wanted, call_records.SAID, call_records.said_call_of)
 
     async def _page(
         self,

@@ -46,7 +46,12 @@ def read_page(connection: Connection, filters: Sequence[AnyFilter], wanted: Want
     after = None if wanted.pagination_key is None else _position(connection, wanted.pagination_key)
     rows = connection.execute(_keys(matching_calls(filters, connection.dialect.name), wanted, after)).all()
     keys = [(row.listed_ms, row.call_id) for row in rows[: wanted.limit]]
-    return keys, "{}:{}".format(*keys[-1]) if len(rows) > wanted.limit else None
+    return keys, page_key(*keys[-1]) if len(rows) > wanted.limit else None
+
+
+def page_key(listed_ms: int, call_id: str) -> str:
+    """Return the pagination_key of the page that begins after this call."""
+    return f"{listed_ms}:{call_id}"
 
 
 def count(connection: Connection, filters: Sequence[AnyFilter]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -13,6 +14,11 @@ import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from ari_agent.artefacts.artefact_name import ArtefactName
+from ari_agent.artefacts.artefact_store import ArtefactStore
+from ari_agent.artefacts.artefacts import Artefacts
+from ari_agent.artefacts.links import Links
+from ari_agent.artefacts.spool import Spool
 from ari_agent.calls.state import CallState
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
@@ -104,7 +110,25 @@ def clock() -> Clock:
     return Clock()
 
 
-async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIterator[Browser]:
+@pytest.fixture
+def artefacts(tmp_path: Path) -> Artefacts:
+    """Recordings and logs in a folder; nothing of them grows."""
+    files = ArtefactStore(str(tmp_path / "artefacts"))
+    return Artefacts(Spool(tmp_path / "spool", files), files, Links("", b"key", 3600))
+
+
+async def keep_file(artefacts: Artefacts, call_id: str, file: str, content: bytes) -> str:
+    """Store a file of a call, and return the link to it."""
+    name = ArtefactName(call_id, file)
+    path = Path(f"{artefacts.store.shown}-{name.file}")
+    await asyncio.to_thread(path.write_bytes, content)
+    await artefacts.store.keep(name, path)
+    return artefacts.links.url(name, expires=False, now_ms=NOW_MS)
+
+
+async def serve_pages(
+    store: Store, live_calls: LiveCalls, clock: Clock, artefacts: Artefacts
+) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
     pages = console.build_console(
@@ -115,6 +139,7 @@ async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> Asyn
             read_only_key=READ_ONLY_KEY,
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
+            artefacts=artefacts,
         )
     )
     root.add_subapp(console.PREFIX, pages)

@@ -65,6 +65,8 @@ async def test_calls_are_found_as_people_think(browser: Browser, store: Store, q
         ("until=2026-13-01", "“2026-13-01” is no day"),
         ("longer_s=-1", "“-1” is no number of seconds"),
         ("longer_s=99999999999", "is no number of seconds"),
+        ("shorter_s=1.5", "“1.5” is no number of seconds"),
+        ("words=a", "“a” is too short: look for words of 2 letters or more"),
         ("reason=hunger", "“hunger” is no reason"),
         ("status=fine", "“fine” is no status"),
         ("direction=up", "“up” is no direction"),

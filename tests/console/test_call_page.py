@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.console.call_story import told
 from ari_agent.console.sip_ladder import ladder
 from ari_agent.console.transcript_rows import TranscriptRow, transcript_rows
 from ari_agent.console.words import cents, clock_time, iso_time, lasted
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.store.store import Store
-from tests.console.conftest import Browser, LiveCalls, OneCall, a_call, text_of
+from tests.console.conftest import Browser, LiveCalls, OneCall, a_call, keep_file, text_of
 
 NEVER_ANSWERED = [{"event": "INVITE", "direction": "received", "timestamp": 1000}]
 ANSWERED = [*NEVER_ANSWERED, {"event": "200", "direction": "sent", "timestamp": 1200, "sip_status": 200}]
@@ -129,3 +131,54 @@ def test_every_file_of_others_is_in_the_table_with_its_licence() -> None:
     table = (folder / "README.md").read_text("utf-8")
     for file in folder.iterdir():
         assert f"`{file.name}`" in table or file.name == "README.md", file.name
+
+
+def lines(*events: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps({"ms": 1000, **event}).encode() + b"\n" for event in events)
+
+
+async def test_turns_quality_routing_and_messages_of_a_call_are_on_its_page(
+    browser: Browser, store: Store, artefacts: Artefacts
+) -> None:
+    told_in_log = lines(
+        {"event": "draw", "by": "chance", "dice": 0.25, "weights": [{"agent_id": "agent_drawn", "weight": 1}]},
+        {"event": "agent_dialled"},
+        {"event": "agent_message", "direction": "received", "kind": "mark", "content": "the mark"},
+        {"event": "agent_message", "direction": "sent", "kind": "start", "content": "the start"},
+        {"event": "latency", "part": "e2e", "took_ms": 2345},
+        {"event": "media", "counters": {"packets_received": 90, "packets_lost": 10}},
+        {"event": "call_ended", "ms": 4000},
+    )
+    url = await keep_file(artefacts, "call_1", "log.jsonl", told_in_log)
+    await store.calls.save(a_call(public_log_url=url, collected_dynamic_variables={"order": "o_77"}))
+    page = await text_of(browser, "/console/calls/call_1")
+    for shown in (
+        "The caller hung up while its agent was being reached (3.0 s).",
+        "0.250000 of 1, a draw by chance",
+        "agent_drawn",
+        '<td class="number">2345</td>',
+        '<td class="slow">the answer</td>',
+        ">lost, %</th>",
+        "o_77",
+        "the mark",
+    ):
+        assert shown in page, shown
+    page = await text_of(browser, "/console/calls/call_1?log=messages&kind=sent+start")
+    assert "the start" in page and "the mark" not in page
+    assert 'href="?log=messages&amp;kind=received%20mark#log"' in page
+
+
+async def test_of_a_huge_log_the_beginning_and_the_end_are_read(
+    browser: Browser, store: Store, artefacts: Artefacts
+) -> None:
+    filler = lines({"event": "fault", "what": "x" * 1000}) * 3000
+    log = lines({"event": "agent_dialled"}) + filler + lines({"event": "agent_connected"}, {"event": "call_ended"})
+    await store.calls.save(a_call(public_log_url=await keep_file(artefacts, "call_1", "log.jsonl", log)))
+    page = await text_of(browser, "/console/calls/call_1")
+    assert "The caller hung up." in page and "2000 events, not all" in page
+
+
+async def test_the_log_of_another_call_is_not_read(browser: Browser, store: Store, artefacts: Artefacts) -> None:
+    url = await keep_file(artefacts, "call_2", "log.jsonl", lines({"event": "fault", "what": "of another call"}))
+    await store.calls.save(a_call(public_log_url=url))
+    assert "of another call" not in await text_of(browser, "/console/calls/call_1")

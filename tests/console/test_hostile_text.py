@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.contract.webhook_attempt import WebhookAttempt
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.store import Store
-from tests.console.conftest import NOW_MS, Browser, LiveCalls, OneCall, a_call, text_of
+from tests.console.conftest import NOW_MS, Browser, LiveCalls, OneCall, a_call, keep_file, text_of
 
 CORPUS = [
     text.replace("MARK", "x55")
@@ -55,6 +57,8 @@ def call_that_says(text: str) -> dict[str, object]:
         "hangup": {"who": "caller", "timestamp": 1, "reason": text},
         "retell_llm_dynamic_variables": {text: text},
         "custom_sip_headers": {text: text},
+        "collected_dynamic_variables": {text: text},
+        "custom_attributes": {text: text},
         "metadata": {text: text},
         "transcript_with_tool_calls": said,
         "transcript_object": said[:2],
@@ -76,13 +80,31 @@ async def refuse(store: Store, text: str) -> None:
     await store.outbox.failed(queued.outbox_id, text, None, attempt=attempt)
 
 
+def log_that_says(text: str) -> bytes:
+    facts: list[dict[str, Any]] = [
+        {"event": "number", "candidates": [text], "number": text},
+        {"event": "draw", "by": text, "dice": 0.5, "weights": [{"agent_id": text, "agent_version": text, "weight": 1}]},
+        {"event": "inbound_webhook_asked", "url": text, "content": text},
+        {"event": "inbound_webhook_answered", "attempt": text, "ignored": text, "content": {text: text}},
+        {"event": "routed", "decision": "connect", "rule": text, "agent_id": text, "agent_version": text},
+        {"event": "agent_message", "direction": "received", "kind": text, "content": {text: [text]}},
+        {"event": "agent_message", "direction": "sent", "kind": "start", "content": text},
+        {"event": "latency", "part": "e2e", "took_ms": 900},
+        {"event": "media", "seconds": 10, "counters": {"packets_received": 500, text: 1}},
+        {"event": "media_quality", "codec": text, "caller_to_agent": {"jitter_ms": 1.5, text: text}},
+    ]
+    return b"".join(json.dumps({"ms": 1000, **each}).encode() + b"\n" for each in facts)
+
+
 async def test_a_hundred_hostile_texts_are_text_on_every_page(
-    browser: Browser, store: Store, live_calls: LiveCalls
+    browser: Browser, store: Store, live_calls: LiveCalls, artefacts: Artefacts
 ) -> None:
     assert len(CORPUS) >= 100
     for number, text in enumerate(["harmless x55", *CORPUS]):
-        call = a_call(f"call_{number}", **call_that_says(text))
-        await store.calls.save(call, [webhook_that_says(call.call_id, text)])
+        call_id = f"call_{number}"
+        log_url = await keep_file(artefacts, call_id, "log.jsonl", log_that_says(text))
+        call = a_call(call_id, public_log_url=log_url, **call_that_says(text))
+        await store.calls.save(call, [webhook_that_says(call_id, text)])
         await refuse(store, text)
         live_calls.calls[:] = [OneCall(call)]
         pages = [
@@ -91,6 +113,7 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
                 "/console",
                 f"/console/calls/call_{number}",
                 "/console/calls",
+                f"/console/calls/call_{number}?log=messages",
                 "/console/webhooks",
                 f"/console/webhooks/{number + 1}",
             )
@@ -100,15 +123,18 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
         assert [shape(page) for page in pages] == expected, text
         shown = "".join(text.split())
         assert shown in "".join(pages[0].text.split()), text
-        assert "".join(pages[1].text.split()).count(shown) >= 5, text
-        assert "".join(pages[4].text.split()).count(shown) >= 3, text
+        assert "".join(pages[1].text.split()).count(shown) >= 20, text
+        assert "".join(pages[3].text.split()).count(shown) >= 5, text
+        assert "".join(pages[5].text.split()).count(shown) >= 3, text
         await store.calls.delete(call.call_id)
 
 
 async def test_what_is_looked_for_is_text_as_well(browser: Browser) -> None:
-    plain = shape(Page(await text_of(browser, "/console/calls?number=x55&since=x55&agent=x55")))
+    plain = shape(Page(await text_of(browser, "/console/calls?number=x55&since=x55&agent=x55&words=x55")))
     for text in CORPUS:
-        answer = await browser.get("/console/calls", params={"number": text, "since": text, "agent": text})
+        answer = await browser.get(
+            "/console/calls", params={"number": text, "since": text, "agent": text, "words": text}
+        )
         assert shape(Page(await answer.text())) == plain, text
 
 

@@ -271,6 +271,22 @@ async def test_a_call_whose_numbers_are_long_texts_is_stored_and_found(store: St
     assert [call.from_number for call in found.calls] == [number]
 
 
+async def test_calls_come_with_what_was_said_page_by_page(store: Store) -> None:
+    said = [{"role": "user", "content": "Grüße \U0001f600", "words": []}]
+    for number in range(3):
+        await store.calls.save(a_call(f"call_{number}", start_timestamp=START_MS + number, transcript_object=said))
+    await store.calls.update_fields("call_2", {"metadata": {"order": 7}})
+    page = await store.calls.list_said(limit=2)
+    newest, second = page.calls
+    assert (newest.listed_ms, second.listed_ms, page.next_key) == (START_MS + 2, START_MS + 1, second.key)
+    assert json.loads(newest.document)["transcript_object"] == said
+    assert json.loads(newest.amendments or "") == {"metadata": {"order": 7}}
+    assert json.loads(newest.item)["call_id"] == "call_2" and "transcript_object" not in newest.item
+    assert second.amendments is None
+    rest = await store.calls.list_said(limit=2, pagination_key=newest.key)
+    assert ([call.listed_ms for call in rest.calls], rest.next_key) == ([START_MS + 1, START_MS], None)
+
+
 def _eq(field: FilterField, value: str) -> Filter:
     return Filter(field, FilterOp.EQ, value)
 

@@ -161,7 +161,7 @@ class TextAgentLeg:
             on_round_trip=lambda took_ms: self._dialogue.latency.took("llm_websocket_network_rtt", took_ms),
         )
         self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
-        self._dialogue.latency.tell = lambda part, took_ms: on_event(LatencyMeasured(part, took_ms))
+        self._dialogue.latency.tell = lambda *measured: on_event(LatencyMeasured(*measured))
         self._voice = AgentVoice(
             speech.synthesizer,
             speaker,
@@ -203,7 +203,7 @@ class TextAgentLeg:
         """How long the agent's turns took, for the call's record; None where nothing was measured."""
         return self._dialogue.latency.report()
 
-    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
+    def turn_found(self, waited_ms: float | None, detector: Detector, began_s: float) -> None:
         """Do nothing, because the dialogue knows better when a turn ends. See AgentLeg."""
 
     # commands: see AgentLeg

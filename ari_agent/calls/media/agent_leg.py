@@ -86,10 +86,11 @@ class AgentLeg(Protocol):
     def latency(self) -> Latency | None:
         """How long the agent's turns took; None where that is not known."""
 
-    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
+    def turn_found(self, waited_ms: float | None, detector: Detector, began_s: float) -> None:
         """Take note that the caller waited so long for the agent's first sound, as the caller's side has measured.
 
-        None: what the level took for a turn is none. detector: has found where the caller's speech ended.
+        None: what the level took for a turn is none. detector: has found where the caller's speech ended. began_s: when
+        the answer began, in seconds of the event loop's clock.
         """
 
     def dial(self) -> None:

@@ -26,17 +26,17 @@ MOST_VALUES: Final = 2_000
 """The most values that are kept of each kind in one call, enough for a turn every two seconds for an hour."""
 
 
-def _to_nobody(_stretch: Stretch, _duration_ms: float) -> None:
+def _to_nobody(_stretch: Stretch, _duration_ms: float, _ago_ms: float) -> None:
     """Drop a measurement, because nobody asked for each."""
 
 
 class CallLatency:
     """Measures how long the turns of one call take. Every time is in milliseconds of the same clock.
 
-    tell: gets each measurement in milliseconds, also those above MOST_VALUES.
+    tell: gets each measurement in milliseconds, also those above MOST_VALUES, and how long ago it was over.
     """
 
-    def __init__(self, tell: Callable[[Stretch, float], None] = _to_nobody) -> None:
+    def __init__(self, tell: Callable[[Stretch, float, float], None] = _to_nobody) -> None:
         self.tell = tell
         self._values: dict[Stretch, list[float]] = {}
         self._detectors = Counter[str]()  # by the fields of TurnDetectors
@@ -82,21 +82,27 @@ class CallLatency:
             self.took("queue", now_ms - self._answer_came_ms - (self._first_sound_ms or 0.0))
             self._answer_came_ms = None
 
-    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
-        """Count a turn that was found from outside, as `e2e`; None is what was taken for a turn, and is none."""
+    def turn_found(self, waited_ms: float | None, detector: Detector, *, ago_ms: float = 0.0) -> None:
+        """Count a turn that was found from outside, as `e2e`; None is what was taken for a turn, and is none.
+
+        ago_ms: how long ago the answer began.
+        """
         self._detectors["dismissed" if waited_ms is None else detector] += 1
         if waited_ms is not None:
-            self.took("e2e", waited_ms)
+            self.took("e2e", waited_ms, ago_ms=ago_ms)
 
-    def took(self, stretch: Stretch, duration_ms: float) -> None:
-        """Count one stretch of one turn; a negative duration, from clocks that disagree by a frame, counts as 0."""
+    def took(self, stretch: Stretch, duration_ms: float, *, ago_ms: float = 0.0) -> None:
+        """Count one stretch of one turn; a negative duration, from clocks that disagree by a frame, counts as 0.
+
+        ago_ms: how long ago it was over.
+        """
         took_ms = round(max(0.0, duration_ms), 1)
         if stretch == "tts" and self._first_sound_ms is None:
             self._first_sound_ms = took_ms
         values = self._values.setdefault(stretch, [])
         if len(values) < MOST_VALUES:
             values.append(took_ms)
-        self.tell(stretch, took_ms)
+        self.tell(stretch, took_ms, ago_ms)
 
     def report(self) -> Latency | None:
         """Return the percentiles and values for the call's record; None where nothing was measured."""

@@ -209,10 +209,11 @@ class TurnStep:
 
 @dataclass(frozen=True, slots=True)
 class LatencyMeasured:
-    """One part of a turn, or a round trip to the agent, took so many milliseconds."""
+    """One part of a turn, or a round trip to the agent, took so many milliseconds, and was over ago_ms ago."""
 
     stretch: Stretch
     duration_ms: float
+    ago_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

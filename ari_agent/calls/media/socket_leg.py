@@ -32,7 +32,7 @@ class SocketLeg(ABC):
         """secret: is not told, where the agent's server repeats it in what it closes or refuses with; "" for none."""
         self._spec, self._on_event, self.voice_ends, self._secret = spec, on_event, voice_ends, secret
         self.usage = SpeechUsage()
-        self._latency = CallLatency(lambda part, took_ms: on_event(LatencyMeasured(part, took_ms)))
+        self._latency = CallLatency(lambda *measured: on_event(LatencyMeasured(*measured)))
         self._talking: asyncio.Task[None] | None = None
         self._gone = False  # whatever the agent does from then on is no news
         self._unknown = 0
@@ -70,9 +70,10 @@ class SocketLeg(ABC):
         """How long the caller waited for the agent's answers, and a ping for its pong; None where nothing is known."""
         return self._latency.report()
 
-    def turn_found(self, waited_ms: float | None, detector: Detector) -> None:
+    def turn_found(self, waited_ms: float | None, detector: Detector, began_s: float) -> None:
         """Count a turn, because nobody else knows of an audio agent's. See AgentLeg."""
-        self._latency.turn_found(waited_ms, detector)
+        ago_ms = max(0.0, (asyncio.get_running_loop().time() - began_s) * 1000)
+        self._latency.turn_found(waited_ms, detector, ago_ms=ago_ms)
 
     def dial(self) -> None:
         """Start dialling the agent; AgentReady or AgentFailed follows. Idempotent."""

@@ -31,8 +31,9 @@ MOST_WAITING: Final = 32
 LAST_TURNS_S: Final = 0.5
 """So long a call that ends waits for what the model says of its last turns."""
 
-TellTurn: TypeAlias = Callable[[float | None, Detector], None]
-"""Takes what was found of a turn: how long the caller waited in ms, None for what is none; and who found it."""
+TellTurn: TypeAlias = Callable[[float | None, Detector, float], None]
+"""Takes what was found of a turn: how long the caller waited in ms, None for what is none; who found it; and when the
+answer began, in seconds of the turn's clock."""
 
 
 class VoiceEnds:
@@ -102,13 +103,13 @@ class CallTurns:
     def _tell_one(self, pending: _Pending) -> None:
         by_level_s, found = pending.turn.waited_s, pending.found
         if found is None or found.cancelled():
-            self._tell_found(by_level_s, "level")
+            self._tell_found(pending.turn, by_level_s, "level")
         elif error := found.exception():
             log.warning("voice activity has failed, so that the level tells when speech ended: %s", error)
-            self._tell_found(by_level_s, "level")
+            self._tell_found(pending.turn, by_level_s, "level")
         elif found.result() is not None or by_level_s is not None:
-            self._tell_found(found.result(), "voice_activity")
+            self._tell_found(pending.turn, found.result(), "voice_activity")
 
-    def _tell_found(self, waited_s: float | None, detector: Detector) -> None:
+    def _tell_found(self, turn: Turn, waited_s: float | None, detector: Detector) -> None:
         if waited_s is not None or detector == "voice_activity":
-            self._tell(None if waited_s is None else waited_s * 1000, detector)
+            self._tell(None if waited_s is None else waited_s * 1000, detector, turn.began_s)

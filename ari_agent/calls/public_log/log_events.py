@@ -71,7 +71,7 @@ EVENTS: Final[Mapping[LogEvent, tuple[str, ...]]] = {
         *("what", "response_id", "name", "version", "model", "messages", "tools", "characters"),
         *("prompt_tokens", "completion_tokens", "took_ms", "successful", "former_node", "node", "by"),
     ),
-    "latency": ("part", "took_ms"),
+    "latency": ("part", "took_ms", "ago_ms"),
     "key": ("duration_ms",),
     "hold": ("by", "holds"),
     "caller_replaced": (),

@@ -110,6 +110,11 @@ def _message(event: MessagePassed) -> tuple[Mapping[str, object], object]:
     return {"direction": event.direction, **facts}, content
 
 
+def _latency(event: LatencyMeasured) -> tuple[Mapping[str, object], object]:
+    ago_ms = round(event.ago_ms) or None
+    return {"part": event.stretch, "took_ms": round(event.duration_ms), "ago_ms": ago_ms}, None
+
+
 def _consent(event: ConsentOver) -> tuple[Mapping[str, object], object]:
     return {"outcome": "heard" if event.heard else "cut_short", "played_ms": event.played_ms}, None
 
@@ -128,9 +133,7 @@ LINES: Final[Mapping[type, Line]] = {
     MessagePassed: Line("agent_message", _message),
     TurnStep: Line("turn", lambda step: ({"what": step.what, "response_id": step.response_id}, step.text)),
     ModelStep: Line("model", lambda step: ({"what": step.what, **step.facts}, step.content)),
-    LatencyMeasured: Line(
-        "latency", lambda event: ({"part": event.stretch, "took_ms": round(event.duration_ms)}, None)
-    ),
+    LatencyMeasured: Line("latency", _latency),
     MediaMeasured: Line("media_quality", lambda event: (_json(event.quality), None)),
     AgentReady: Line("agent_connected"),
     AgentFailed: Line("agent_failed", lambda event: ({"reason": event.reason.value}, event.message)),

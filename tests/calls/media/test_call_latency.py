@@ -53,7 +53,7 @@ def test_percentiles_are_by_nearest_rank_and_the_values_are_bounded() -> None:
 
 def test_an_answer_that_waits_here_is_counted_without_the_synthesizers_time() -> None:
     told: list[tuple[str, float]] = []
-    latency = CallLatency(lambda part, took_ms: told.append((part, took_ms)))
+    latency = CallLatency(lambda part, took_ms, _ago_ms: told.append((part, took_ms)))
     latency.turn_ended(1000)
     latency.asked(1300)
     latency.answer_came(1600)
@@ -89,19 +89,19 @@ def test_sound_without_a_sentence_has_waited_for_nothing() -> None:
 
 
 def test_it_tells_what_has_found_the_turns_of_an_audio_agent() -> None:
-    told: list[tuple[str, float]] = []
-    latency = CallLatency(lambda part, took_ms: told.append((part, took_ms)))
+    told: list[tuple[str, float, float]] = []
+    latency = CallLatency(lambda *measured: told.append(measured))
     latency.turn_found(None, "voice_activity")
     report = latency.report()
     assert report is not None and report.e2e is None and report.e2e_detectors == TurnDetectors(dismissed=1)
     latency.turn_found(800.0, "voice_activity")
     latency.turn_found(900.0, "voice_activity")
-    latency.turn_found(700.0, "level")
+    latency.turn_found(700.0, "level", ago_ms=1250.0)
     report = latency.report()
     assert report is not None and report.e2e is not None
     assert report.e2e.values == (800.0, 900.0, 700.0)
     assert report.e2e_detectors == TurnDetectors(voice_activity=2, level=1, dismissed=1)
-    assert told == [("e2e", 800.0), ("e2e", 900.0), ("e2e", 700.0)]
+    assert told == [("e2e", 800.0, 0.0), ("e2e", 900.0, 0.0), ("e2e", 700.0, 1250.0)]
 
 
 def test_of_a_text_agent_nobody_asks_what_has_found_its_turns() -> None:

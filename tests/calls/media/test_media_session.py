@@ -793,4 +793,5 @@ async def test_only_what_answers_the_callers_words_is_a_turn(server: AgentServer
     else:
         assert len(waited_ms) == 1
         assert waited_ms[0] >= 100
+        assert all(event.ago_ms > 0 for event in talk.measured if event.stretch == "e2e")  # when it is found
     assert (talk.session.latency is None or talk.session.latency.e2e is None) is (command is not None)

@@ -71,7 +71,12 @@ def ends_by(detector: LoudIsVoice, *, most_waiting: int = 8) -> Iterator[VoiceEn
 def telling(ends: VoiceEnds | None) -> tuple[CallTurns, list[tuple[int | None, str]]]:
     """One call, and what is told of it, to 100 ms: a window of the detector's is 32 ms."""
     told: list[tuple[int | None, str]] = []
-    return CallTurns(ends, lambda ms, who: told.append((None if ms is None else round(ms / 100) * 100, who))), told
+
+    def tell(waited_ms: float | None, who: str, began_s: float) -> None:
+        assert began_s > 0  # when the answer began
+        told.append((None if waited_ms is None else round(waited_ms / 100) * 100, who))
+
+    return CallTurns(ends, tell), told
 
 
 async def test_voice_activity_tells_in_a_thread_of_its_own() -> None:

@@ -90,6 +90,7 @@ def future() -> Any:
         (TurnStep("agent_asked", 3), {"event": "turn", "what": "agent_asked", "response_id": 3}),
         (TurnStep("user_heard", text="yes"), {"event": "turn", "what": "user_heard", "content": "yes"}),
         (LatencyMeasured("e2e", 812.4), {"event": "latency", "part": "e2e", "took_ms": 812}),
+        (LatencyMeasured("e2e", 812.4, 950.2), {"event": "latency", "part": "e2e", "took_ms": 812, "ago_ms": 950}),
         (
             MediaMeasured(
                 MediaQuality(
