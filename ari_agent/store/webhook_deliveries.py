@@ -7,6 +7,7 @@ between the clicks.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -66,13 +67,13 @@ class WebhookDeliveries:
         # the ids come out of an index alone: rows have bodies, which would be passed over one by one
         found = ids.order_by(outbox.c.outbox_id.desc()).limit(limit + 1).subquery()
         rows = await self._database.rows(_newest_first(outbox.c.outbox_id.in_(select(found.c.outbox_id))))
-        shown = [_delivery(row) for row in rows[:limit]]
+        shown = await _deliveries(rows[:limit])
         return shown, shown[-1].webhook_id if len(rows) > limit else None
 
     async def of_call(self, call_id: str) -> Sequence[WebhookDelivery]:
         """Return the deliveries of one call or chat in their order; of very many, the last ones."""
         statement = _newest_first(*_conditions(DeliveryFilter(call_id=call_id))).limit(_OF_CALL)
-        return [_delivery(row) for row in reversed(await self._database.rows(statement))]
+        return (await _deliveries(await self._database.rows(statement)))[::-1]
 
     async def get(self, webhook_id: int) -> tuple[WebhookDelivery, bytes] | None:
         """Return a delivery, and the body that is sent, b"" where it is not kept; None where there is none."""
@@ -148,6 +149,11 @@ def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
         yield or_(receiver == host, and_(receiver > f"{host}:", receiver < f"{host};"))
     if wanted.call_id:
         yield outbox.c.call_id == wanted.call_id
+
+
+async def _deliveries(rows: Sequence[Row[Any]]) -> Sequence[WebhookDelivery]:
+    # in a thread: the attempts of a hundred can be ten megabytes, which callers would hear
+    return await asyncio.to_thread(lambda: [_delivery(row) for row in rows])
 
 
 def _delivery(row: Row[Any]) -> WebhookDelivery:

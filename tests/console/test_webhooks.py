@@ -125,6 +125,15 @@ async def test_from_a_calls_page_one_comes_back_to_it(browser: Browser, store: S
     assert there == (303, "/console/calls/call_1#webhooks")
 
 
+async def test_who_has_a_link_to_a_call_sees_no_webhooks(browser: Browser, store: Store, receiver: Receiver) -> None:
+    await deliver(store, receiver, "call_1")
+    form = {"csrf_token": await csrf_token(browser)}
+    page = await (await browser.post("/console/calls/call_1/share", data=form)).text()
+    (path,) = re.findall(r'value="http://[^/"]+(/console/shared/[^"]+)"', page)
+    shared = await text_of(browser, path)
+    assert "call_1" in shared and links(shared) == [] and "/replay" not in shared
+
+
 async def test_who_may_only_look_sends_nothing(stranger: Browser, store: Store, receiver: Receiver) -> None:
     receiver.answer = Moody(500)
     await deliver(store, receiver, "call_1")
