@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )
     webhook_data_copy: bool = Field(True, description="webhooks about calls hold `data`, a copy of `call`")
-    webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are remembered")
+    webhook_retention_days: int = Field(7, ge=1, le=3650, description="how long delivered webhooks are kept")
     dead_webhook_retention_days: int = Field(90, ge=1, le=3650, description="how long webhooks given up are kept")
     presidio_model: str = Field(
         "", max_length=100, description="spaCy model for Presidio, which finds names and addresses; empty = not asked"

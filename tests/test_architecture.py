@@ -162,6 +162,7 @@ PURE: Final = (
     "console.transcript_rows",
     "console.turn_times",
     "console.waterfall",
+    "console.webhook_query",
     "console.words",
     "calls.bound_agent",
     "calls.call_cost",

@@ -56,8 +56,9 @@ class ShownCall:
 async def show_call(request: web.Request) -> web.Response:
     """Show the page of the call that the path names."""
     shown = await read_call(request, call_id_of(request))
+    deliveries = await request.app[DEPENDENCIES].store.webhooks.of_call(shown.call.call_id)
     # in a thread: the page of a long call takes so long that callers would hear it
-    page = partial(request.app[PAGES].page, "call.html", request[SESSION])
+    page = partial(request.app[PAGES].page, "call.html", request[SESSION], deliveries=deliveries)
     return await asyncio.to_thread(lambda: page(**page_values(request.app, shown)))
 
 

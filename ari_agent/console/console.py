@@ -21,6 +21,8 @@ from ari_agent.console import (
     number_page,
     shared_call,
     static_files,
+    webhook_list,
+    webhook_page,
 )
 from ari_agent.console.access import cut_off_who_does_not_read, guard, require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER, ConsoleDependencies
@@ -55,6 +57,11 @@ _ROUTES: Final = (
     web.get("/check", check_page.show_check),
     web.post("/check", check_page.run_check),
     web.get("/check/lines", check_page.show_lines),
+    web.get("/webhooks", webhook_list.show_webhooks),
+    web.post("/webhooks/replay", webhook_list.replay_dead),
+    web.get("/webhooks/{webhook_id}", webhook_page.show_webhook),
+    web.get("/webhooks/{webhook_id}/delivery", webhook_page.show_delivery),
+    web.post("/webhooks/{webhook_id}/replay", webhook_page.replay),
     web.get("/static/{file}", static_files.show_static_file),
 )
 

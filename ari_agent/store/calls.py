@@ -237,7 +237,6 @@ class Calls:
         return await self._database.write(lambda connection: self._drop(connection, call_id))
 
     def _drop(self, connection: Connection, call_id: str) -> bool:
-        self._outbox.forget(connection, call_id)
         outlive(connection, call_id, now_ms=self._now_ms())
         for table in (call_attributes, call_tool_calls, registrations):
             connection.execute(delete(table).where(table.c.call_id == call_id))
@@ -246,7 +245,9 @@ class Calls:
         if batch_call_id is not None:
             task = (batch_tasks.c.batch_call_id == batch_call_id) & (batch_tasks.c.call_id == call_id)
             connection.execute(update(batch_tasks).where(task).values(document="{}", why=None))
-        return connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
+        is_gone = connection.execute(delete(calls).where(calls.c.call_id == call_id)).rowcount == 1
+        self._outbox.forget(connection, call_id)  # last: what was delivered just before is there now
+        return is_gone
 
     async def expired(self, now_ms: int, *, began_before_ms: int | None, limit: int) -> Sequence[str]:
         """Return some calls that are over and whose time is up by their agents, or that began before that time."""

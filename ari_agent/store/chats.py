@@ -19,15 +19,13 @@ from ari_agent.store.call_filter import FilterOp
 from ari_agent.store.call_records import DAY_MS
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.filter_conditions import compare
+from ari_agent.store.kept_webhook import FORGOTTEN_CHAT_MS
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.record_rows import parsed, readable
 from ari_agent.store.tables import chats
 
 SILENCE_MS: Final = 3_600_000
 """How long a chat lasts without a message, unless its agent says otherwise."""
-_FORGOTTEN: Final = 0
-"""`silent_until_ms` of a chat that is over and whose transcript was removed. Of other chats that are over it says
-nothing."""
 _FILTERED: Final = tuple(name for name in ChatFilters.model_fields if name != "agent")
 
 
@@ -249,7 +247,7 @@ class Chats:
         """Return some chats that are over, began before that time, and whose transcript was not forgotten yet."""
         is_over = chats.c.chat_status.in_((ChatStatus.ENDED.value, ChatStatus.ERROR.value))
         found = select(chats.c.chat_id).where(
-            is_over, chats.c.silent_until_ms > _FORGOTTEN, chats.c.start_timestamp < began_before_ms
+            is_over, chats.c.silent_until_ms > FORGOTTEN_CHAT_MS, chats.c.start_timestamp < began_before_ms
         )
         return [row.chat_id for row in await self._database.rows(found.limit(limit))]
 
@@ -261,7 +259,7 @@ class Chats:
                 self.put(connection, stored.chat.model_copy(update=dict.fromkeys(CONTENT)))
                 self._outbox.forget(connection, chat_id)
                 of_chat = chats.c.chat_id == chat_id
-                connection.execute(update(chats).where(of_chat).values(silent_until_ms=_FORGOTTEN))
+                connection.execute(update(chats).where(of_chat).values(silent_until_ms=FORGOTTEN_CHAT_MS))
 
         await self._database.write(write)
 
@@ -269,8 +267,9 @@ class Chats:
         """Delete the record and what was told about it; what is still to be told is told. False: no such chat."""
 
         def drop(connection: Connection) -> bool:
+            is_gone = connection.execute(delete(chats).where(chats.c.chat_id == chat_id)).rowcount == 1
             self._outbox.forget(connection, chat_id)
-            return connection.execute(delete(chats).where(chats.c.chat_id == chat_id)).rowcount == 1
+            return is_gone
 
         return await self._database.write(drop)
 

@@ -1,10 +1,14 @@
 """Webhook events between the moment they are recorded and the moment they are delivered, or given up.
 
-    pending ──2xx──> delivered      the row stays, without its body, so that the event is never queued again
-       │  ↑
-       │  └─replayed─┐
-       └─no retry left─> dead       the row stays whole, for the API to show and replay
+    pending ──2xx──> delivered      the row stays, so that the event is never queued again, and can be replayed
+     │  ↑ ↑             │
+     │  │ └──replayed───┘
+     │  └──replayed──┐
+     └─no retry left─> dead       the row stays, for the API to show and replay
                           └─> buried  deleted over the API; the row stays, without its body
+
+Each row has its last attempts, with how the receiver's answers begin. Of both, and of the body, it holds no more than
+the record of its call or chat allows, see `kept_webhook`; a transcript that was delivered is held by the one after it.
 
 What is settled is deleted after a while, see `purge_settled`: the rows of calls and chats that are over, since those
 that go on may still queue an event that must not be queued again.
@@ -21,13 +25,29 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from ari_agent.contract.chat import ChatStatus
 from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.storage_setting import keeps_everything
+from ari_agent.contract.webhook_attempt import WebhookAttempt, read_attempts, stored_attempts, without_answers
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.store.database import Database, insert_into
+from ari_agent.store.kept_webhook import HOLDS_THOSE_BEFORE, kept_webhook
 from ari_agent.store.tables import calls, chats, outbox
 from ari_agent.store.told_content import no_more_than
 
@@ -41,9 +61,12 @@ _DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
 UNFINISHED: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
 _AT_ONCE: Final = 200  # rows changed in one transaction of those that change many: it holds a save up for milliseconds
-_HOLDS_THOSE_BEFORE: Final = WebhookEventName.TRANSCRIPT_UPDATED
 _NOT_REACHED: Final = "not reached: "
 """Begins `why` of what waits for a receiver to come back; what a receiver answers never begins a failure's text."""
+_THIS_PENDING: Final = update(outbox).where(outbox.c.outbox_id == bindparam("this_id"), outbox.c.state == _PENDING)
+_FAILED: Final = _THIS_PENDING.values(attempts=outbox.c.attempts + 1)
+_OUTCOMES: Final[Mapping[object, Update]] = {DELIVERED: _THIS_PENDING, PENDING: _FAILED, DEAD: _FAILED}
+"""The statement that writes what became of an attempt, by the state that it leads to."""
 
 
 def _event(row: Row[Any]) -> WebhookEvent:
@@ -62,6 +85,15 @@ def _dead(call_id: str | None) -> Select[Any]:
     return statement if call_id is None else statement.where(outbox.c.call_id == call_id)
 
 
+def replay_statement(now_ms: int) -> Update:
+    """Return the statement that makes events pending again, with all their attempts; which, is for the caller to add.
+
+    now_ms: milliseconds since 1970.
+    """
+    anew = {"state": PENDING, "attempts": 0, "settled_ms": None, "why": None, "next_attempt_ms": now_ms}
+    return update(outbox).values(**anew, replays=outbox.c.replays + 1)
+
+
 class Outbox:
     """The queue. on_added: called whenever something became due that was not before; wakes the delivery."""
 
@@ -77,10 +109,10 @@ class Outbox:
         """
         if not events:
             return
-        if last := {event.call_id: event for event in events if event.event is _HOLDS_THOSE_BEFORE}:
-            events = [each for each in events if each.event is not _HOLDS_THOSE_BEFORE or each is last[each.call_id]]
+        if last := {event.call_id: event for event in events if event.event is HOLDS_THOSE_BEFORE}:
+            events = [each for each in events if each.event is not HOLDS_THOSE_BEFORE or each is last[each.call_id]]
             # Also one that is just being sent, which is sent to its end but not again.
-            older = (outbox.c.call_id.in_(last), outbox.c.event == _HOLDS_THOSE_BEFORE.value)
+            older = (outbox.c.call_id.in_(last), outbox.c.event == HOLDS_THOSE_BEFORE.value)
             connection.execute(delete(outbox).where(*older, outbox.c.state == _PENDING))
         now_ms = self._now_ms()
         statement = insert_into(connection, outbox).on_conflict_do_nothing(index_elements=["once_key"])
@@ -105,19 +137,24 @@ class Outbox:
         )
 
     def tell_no_more(self, connection: Connection, call_id: str, known: Mapping[str, Any]) -> None:
-        """Make the events that wait, and those that were given up, tell no more of a call or chat than its record.
+        """Make the events of a call or chat tell no more of it than its record, and drop what was answered to them.
 
         To be done in the transaction that stores the record, before its new events are added. known: the record as
         JSON; one of which everything may be kept changes nothing.
         """
         if keeps_everything(known.get("data_storage_setting")):
             return
-        kept = select(outbox.c.outbox_id, outbox.c.body).where(
-            outbox.c.call_id == call_id, outbox.c.state.in_((PENDING, DEAD))
-        )
-        for row in connection.execute(kept).all():
-            if (body := no_more_than(bytes(row.body), known)) is not None:
-                connection.execute(update(outbox).where(outbox.c.outbox_id == row.outbox_id).values(body=body))
+        columns = (outbox.c.outbox_id, outbox.c.body, outbox.c.attempt_log)
+        chosen = select(*columns).where(outbox.c.call_id == call_id, outbox.c.state != BURIED)
+        for row in connection.execute(chosen).all():
+            less: dict[str, object] = {}
+            if row.body and (body := no_more_than(bytes(row.body), known)) is not None:
+                less["body"] = body
+            attempts = read_attempts(row.attempt_log)
+            if any(attempt.answer for attempt in attempts):
+                less["attempt_log"] = stored_attempts(without_answers(attempts))
+            if less:
+                connection.execute(update(outbox).where(outbox.c.outbox_id == row.outbox_id).values(**less))
 
     def announce(self) -> None:
         """Tell the delivery, if one listens, that something new is due."""
@@ -166,33 +203,52 @@ class Outbox:
         later = (outbox.c.state == _PENDING) & (outbox.c.next_attempt_ms > after_ms)
         return await self._database.scalar(select(func.min(outbox.c.next_attempt_ms)).where(later))
 
-    async def delivered(self, outbox_id: int) -> None:
-        """A 2xx came back: the event is never sent again. Its body, which holds what was said, is dropped."""
-        await self._set(outbox_id, state=DELIVERED, settled_ms=self._now_ms(), body=b"", why=None, where_state=PENDING)
+    async def delivered(self, outbox_id: int, attempt: WebhookAttempt | None = None) -> None:
+        """A 2xx came back: the event is not sent again, unless somebody replays it. attempt: what is noted of it."""
+        values = {"state": DELIVERED, "settled_ms": self._now_ms(), "why": None}
+        await self._database.write(lambda connection: self._outcome(connection, outbox_id, values, attempt))
 
-    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None, *, not_reached: bool = False) -> None:
+    async def failed(
+        self,
+        outbox_id: int,
+        why: str,
+        next_attempt_ms: int | None,
+        *,
+        not_reached: bool = False,
+        attempt: WebhookAttempt | None = None,
+    ) -> None:
         """An attempt failed. next_attempt_ms: when to try again; None: never, it is a dead letter now.
 
         not_reached: the receiver said nothing at all; later events of the call wait until this one is tried again.
+        attempt: what is noted of it.
         """
         dead = next_attempt_ms is None
         values = {
             "state": DEAD if dead else PENDING,
             "settled_ms": self._now_ms() if dead else None,
             "next_attempt_ms": 0 if next_attempt_ms is None else next_attempt_ms,
-            "attempts": outbox.c.attempts + 1,
             "why": (_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
         }
         this_event = outbox.c.outbox_id == outbox_id
         of_call, of_chat = calls.c.call_id == outbox.c.call_id, chats.c.chat_id == outbox.c.call_id
 
         def write(connection: Connection) -> None:
-            connection.execute(update(outbox).where(this_event, outbox.c.state == PENDING).values(**values))
+            self._outcome(connection, outbox_id, values, attempt)
             if dead:  # of what was deleted meanwhile nothing is kept, for later neither
                 is_gone = ~exists().where(of_call) & ~exists().where(of_chat)
                 connection.execute(delete(outbox).where(this_event, outbox.c.state == DEAD, is_gone))
 
         await self._database.write(write)
+
+    def _outcome(
+        self, connection: Connection, outbox_id: int, values: Mapping[str, object], attempt: WebhookAttempt | None
+    ) -> None:
+        """Write what became of an attempt, and of body and answers what may be kept."""
+        kept = kept_webhook(connection, outbox_id)
+        outcome = {**values, "attempt_log": kept.log_with(attempt)}
+        if values["state"] == DELIVERED and not kept.keeps_body:
+            outcome["body"] = b""
+        connection.execute(_OUTCOMES[values["state"]], {"this_id": outbox_id, **outcome})
 
     async def depth(self) -> int:
         """Return how many events are pending."""
@@ -226,19 +282,17 @@ class Outbox:
         return replayed
 
     async def _replay(self, outbox_ids: Sequence[int]) -> int:
-        statement = (
-            update(outbox)
-            .where(outbox.c.state == _DEAD, outbox.c.outbox_id.in_(outbox_ids))
-            .values(state=PENDING, attempts=0, settled_ms=None, why=None, next_attempt_ms=self._now_ms())
-        )
-        replayed = await self._database.run(statement)
+        these = (outbox.c.state == _DEAD, outbox.c.outbox_id.in_(outbox_ids))
+        replayed = await self._database.run(replay_statement(self._now_ms()).where(*these))
         if replayed:
             self.announce()
         return replayed
 
     async def bury(self, outbox_id: int) -> bool:
         """Forget a dead letter: it stays only as the mark that its event was queued once. False: there is none."""
-        return await self._set(outbox_id, state=BURIED, settled_ms=self._now_ms(), body=b"", where_state=DEAD)
+        return await self._set(
+            outbox_id, state=BURIED, settled_ms=self._now_ms(), body=b"", attempt_log=None, where_state=DEAD
+        )
 
     async def purge_settled(self, before_ms: int) -> int:
         """Delete some of what was delivered or buried before that time; returns how many, 0 when there are none left.

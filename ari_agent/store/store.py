@@ -22,6 +22,7 @@ from ari_agent.store.phone_numbers import PhoneNumbers
 from ari_agent.store.placed_calls import PlacedCalls
 from ari_agent.store.registrations import Registrations
 from ari_agent.store.versioned_engines import FLOWS, PROMPTS, VersionedEngines
+from ari_agent.store.webhook_deliveries import WebhookDeliveries
 
 
 class Store:
@@ -41,6 +42,7 @@ class Store:
         self.conversation_flows = VersionedEngines(self._database, now_ms, FLOWS)
         self.phone_numbers = PhoneNumbers(self._database, now_ms)
         self.outbox = Outbox(self._database, now_ms)
+        self.webhooks = WebhookDeliveries(self._database, self.outbox, now_ms)
         self.calls = Calls(self._database, self.outbox, now_ms)
         self.batches = Batches(self._database, self.calls, self.outbox)
         self.chats = Chats(self._database, self.outbox, now_ms)

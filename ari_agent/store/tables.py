@@ -154,7 +154,7 @@ outbox: Final = Table(
     Column("once_key", StorableText, unique=True, comment="call_id:event for what happens once in a call, else null"),
     Column("url", StorableText, nullable=False),
     Column("receiver", StorableText, nullable=False),
-    Column("body", LargeBinary, nullable=False, comment="emptied once delivered"),
+    Column("body", LargeBinary, nullable=False, comment="empty where it may not be kept"),
     Column("timeout_ms", Integer, nullable=False),
     Column("state", String, nullable=False, comment="pending, delivered or dead"),
     Column("attempts", Integer, nullable=False, comment="that have failed"),
@@ -162,10 +162,14 @@ outbox: Final = Table(
     Column("next_attempt_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger, comment="when it was delivered or died"),
     Column("why", StorableText, comment="the last failure"),
+    Column("attempt_log", Text, comment="the last attempts, as JSON"),
+    Column("replays", Integer, nullable=False, server_default="0", comment="how often it was sent again, once settled"),
     _partial_index("ix_outbox_pending", "next_attempt_ms", "outbox_id", "receiver", where="state = 'pending'"),
     _partial_index("ix_outbox_dead", "outbox_id", where="state = 'dead'"),
     Index("ix_outbox_call", "call_id"),
     _partial_index("ix_outbox_settled", "state", "settled_ms", where="settled_ms IS NOT NULL"),
+    # what a page of the console looks through, without the bodies
+    Index("ix_outbox_listed", "outbox_id", "state", "event", "receiver"),
     sqlite_autoincrement=True,  # an id that was deleted never names another event
 )
 

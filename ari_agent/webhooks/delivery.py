@@ -11,7 +11,7 @@ blocking. What that means here:
   answers 429 or 503 and says when to come again is left alone until then, for `MAX_RETRY_AFTER_S` at most.
 - An outcome is recorded before the event counts as delivered or dead; a process that dies between the 2xx and its
   record sends again, so that receivers get an event at least once, each time with the same X-Ari-Agent-Delivery. After
-  a recorded 2xx it is never sent again.
+  a recorded 2xx it is not sent again, unless somebody replays it.
 - A receiver, by host and port, gets at most `MAX_IN_FLIGHT_PER_RECEIVER` requests at a time, and no more than
   a quarter of the places that are free. However slow some receivers are, those with no request in flight come first.
 """
@@ -32,11 +32,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from ari_agent.clock import now_ms
 from ari_agent.contract.parsing.redacted_url import shown_url
 from ari_agent.contract.trace import Trace
+from ari_agent.contract.webhook_attempt import WebhookAttempt, answer_text
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEventName
 from ari_agent.errors import StoreError
 from ari_agent.timed_wait import is_set_within
 from ari_agent.webhooks.data_copy import with_data_copy
-from ari_agent.webhooks.signed_post import PostFailed, SignedPost
+from ari_agent.webhooks.signed_post import PostAnswer, PostFailed, SignedPost
 from ari_agent.webhooks.traced_post import traced_post
 
 log = logging.getLogger(__name__)
@@ -75,10 +76,18 @@ class OutboxPort(Protocol):
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next event after this time becomes due, in milliseconds since 1970; None if there is none."""
 
-    async def delivered(self, outbox_id: int) -> None:
-        """Record that the event was delivered, so that it is never sent again."""
+    async def delivered(self, outbox_id: int, attempt: WebhookAttempt | None = None) -> None:
+        """Record that the event was delivered by this attempt, so that it is not sent again."""
 
-    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None, *, not_reached: bool = False) -> None:
+    async def failed(
+        self,
+        outbox_id: int,
+        why: str,
+        next_attempt_ms: int | None,
+        *,
+        not_reached: bool = False,
+        attempt: WebhookAttempt | None = None,
+    ) -> None:
         """Record a failed attempt, to be repeated at that time, or never if it is None.
 
         not_reached: later events of its call wait until then, too.
@@ -216,12 +225,13 @@ class Delivery:
     async def _attempt(self, queued: QueuedEvent) -> None:
         event = queued.event
         facts = {"call_id": event.call_id, "event": event.event.value, "attempt": queued.attempts + 1}
+        began_ms = self._now_ms()
         try:
             body = with_data_copy(event.body) if self._copies_data else event.body
             name, which = f"webhook {event.event.value}", f"{queued.outbox_id}.{queued.attempts}"
             step = traced_post(self._trace, event.call_id, name, which=which, url=event.url, now_ms=self._now_ms)
             with step as headers:
-                await self._post.notify(
+                answer = await self._post.notify(
                     event.url,
                     body,
                     delivery_id=queued.delivery_id,
@@ -229,14 +239,18 @@ class Delivery:
                     headers=headers,
                 )
         except PostFailed as failure:
-            await self._record_failure(queued, failure, facts)
+            attempt = _noted(began_ms, self._now_ms(), failure.answer, failure.why)
+            await self._record_failure(queued, failure, attempt, facts)
         else:
-            await self._record(lambda: self._outbox.delivered(queued.outbox_id))
+            attempt = _noted(began_ms, self._now_ms(), answer)
+            await self._record(lambda: self._outbox.delivered(queued.outbox_id, attempt))
             self.delivered += 1
             log.info("webhook delivered", extra=facts)
             self._tell(queued, "delivered")
 
-    async def _record_failure(self, queued: QueuedEvent, failure: PostFailed, facts: Mapping[str, object]) -> None:
+    async def _record_failure(
+        self, queued: QueuedEvent, failure: PostFailed, attempt: WebhookAttempt, facts: Mapping[str, object]
+    ) -> None:
         retry_ms = None if failure.hopeless else self._retry_ms(queued.attempts, failure.retry_after_s or 0.0)
         if retry_ms is None:
             self.died += 1
@@ -245,8 +259,11 @@ class Delivery:
             self.failed += 1
             verdict = "will be sent again"
         log.warning("webhook to %s %s: %s", shown_url(queued.event.url), verdict, failure.why, extra=facts)
+        not_reached = failure.not_reached
         await self._record(
-            lambda: self._outbox.failed(queued.outbox_id, failure.why, retry_ms, not_reached=failure.not_reached)
+            lambda: self._outbox.failed(
+                queued.outbox_id, failure.why, retry_ms, not_reached=not_reached, attempt=attempt
+            )
         )
         self._tell(queued, "given_up" if retry_ms is None else "failed", failure.why, retry_ms)
 
@@ -282,6 +299,11 @@ class Delivery:
         varied = JITTER * self._dice()
         planned_s = self._retry_after_s[failed_before] * (1 - JITTER + 2 * varied)
         return self._now_ms() + round(max(planned_s, min(wanted_s, MAX_RETRY_AFTER_S) * (1 + varied)) * 1000)
+
+
+def _noted(began_ms: int, now_ms: int, answer: PostAnswer | None, error: str | None = None) -> WebhookAttempt:
+    ended_ms, status, start = (answer.at_ms, answer.status, answer.start) if answer else (now_ms, None, b"")
+    return WebhookAttempt(began_ms, max(0, ended_ms - began_ms), status, answer_text(start), error)
 
 
 def _log_unrecorded(state: RetryCallState) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,19 +25,38 @@ _MAY_SAY_WHEN: Final = frozenset({429, 503})  # RFC 6585 section 4, RFC 9110 sec
 _NO_OTHER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
 
+@dataclass(frozen=True, slots=True)
+class PostAnswer:
+    """What a receiver has answered. at_ms: when the status came, in milliseconds since 1970. start: how the body
+    begins, little more than IGNORED_BYTES at most; it may hold anything.
+    """
+
+    status: int
+    at_ms: int
+    start: bytes = field(repr=False)
+
+
 class PostFailed(Exception):
     """Raised when a POST is not answered with a 2xx, or with one that cannot be used.
 
     why: the cause in one line, for people. hopeless: the same request can never succeed. not_reached: there was no
     connection, or it broke before the answer, so that the next request to this receiver will most likely fail too.
-    retry_after_s: how long the receiver wants to be left alone, in seconds, if it said so.
+    retry_after_s: how long the receiver wants to be left alone, in seconds, if it said so. answer: what it answered
+    to `notify`; None where it did not.
     """
 
     def __init__(
-        self, why: str, *, hopeless: bool = False, not_reached: bool = False, retry_after_s: float | None = None
+        self,
+        why: str,
+        *,
+        hopeless: bool = False,
+        not_reached: bool = False,
+        retry_after_s: float | None = None,
+        answer: PostAnswer | None = None,
     ) -> None:
         super().__init__(why)
         self.why, self.hopeless, self.not_reached, self.retry_after_s = why, hopeless, not_reached, retry_after_s
+        self.answer = answer
 
 
 def check_url(url: str) -> None:
@@ -89,26 +108,40 @@ class SignedPost:
 
     async def notify(
         self, url: str, body: bytes, *, delivery_id: str, timeout_s: float, headers: Mapping[str, str] = NO_HEADERS
-    ) -> None:
+    ) -> PostAnswer:
         """Send a body to a receiver that answers with its status alone: any 2xx is success, whatever its body is.
 
-        delivery_id: see DELIVERY_HEADER. timeout_s: until the status has come. headers: as in `send`.
+        Returns the answer, of whose body the beginning is noted for people. delivery_id: see DELIVERY_HEADER.
+        timeout_s: until the status has come. headers: as in `send`.
 
         Raises:
             PostFailed: no connection, or no 2xx in time.
         """
         with _failures(timeout_s):
             async with asyncio.timeout(timeout_s):
-                response = await self._accepted(url, body, delivery_id, headers)
+                response = await self._answered(url, body, delivery_id, headers)
+        at_ms = self.now_ms()
         async with response:  # closes the connection unless all of the answer has been read
-            with suppress(PostFailed, aiohttp.ClientError, OSError, TimeoutError):
-                async with asyncio.timeout(min(timeout_s, IGNORED_FOR_S)):
-                    await _read(response.content, IGNORED_BYTES)
+            start = await _start(response.content, min(timeout_s, IGNORED_FOR_S))
+        answer = PostAnswer(response.status, at_ms, start)
+        if not _is_accepted(response):
+            raise _refused(response, at_ms, answer)
+        return answer
 
     async def _accepted(
         self, url: str, body: bytes, delivery_id: str, more: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
         """Send the request and return its answer once the status and headers are there; PostFailed if it is no 2xx."""
+        response = await self._answered(url, body, delivery_id, more)
+        if _is_accepted(response):
+            return response
+        response.close()
+        raise _refused(response, self.now_ms())
+
+    async def _answered(
+        self, url: str, body: bytes, delivery_id: str, more: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        """Send the request and return its answer once the status and headers are there."""
         check_url(url)
         headers = {
             **more,
@@ -117,17 +150,21 @@ class SignedPost:
             DELIVERY_HEADER: delivery_id,
             signature.HEADER: signature.sign(body, self.api_key, self.now_ms()),
         }
-        response = await self.session.post(
+        return await self.session.post(
             url, data=body, headers=headers, allow_redirects=False, timeout=_NO_OTHER_TIMEOUT
         )
-        if 200 <= response.status < 300:
-            return response
-        response.close()
-        if 300 <= response.status < 400:
-            raise PostFailed(f"answered {response.status}; redirects are not followed: set the final URL")
-        wanted = response.headers.get("Retry-After") if response.status in _MAY_SAY_WHEN else None
-        retry_after_s = None if wanted is None else parse_retry_after(wanted, self.now_ms())
-        raise PostFailed(f"answered {response.status}, expected 2xx", retry_after_s=retry_after_s)
+
+
+def _is_accepted(response: aiohttp.ClientResponse) -> bool:
+    return 200 <= response.status < 300
+
+
+def _refused(response: aiohttp.ClientResponse, now_ms: int, answer: PostAnswer | None = None) -> PostFailed:
+    if 300 <= response.status < 400:
+        return PostFailed(f"answered {response.status}; redirects are not followed: set the final URL", answer=answer)
+    wanted = response.headers.get("Retry-After") if response.status in _MAY_SAY_WHEN else None
+    retry_after_s = None if wanted is None else parse_retry_after(wanted, now_ms)
+    return PostFailed(f"answered {response.status}, expected 2xx", retry_after_s=retry_after_s, answer=answer)
 
 
 @contextmanager
@@ -151,6 +188,18 @@ def _failures(timeout_s: float) -> Iterator[None]:
 
 def _first_line(text: str, error: Exception) -> str:
     return text.strip().splitlines()[0] if text.strip() else type(error).__name__
+
+
+async def _start(content: aiohttp.StreamReader, within_s: float) -> bytes:
+    """Return the body of an answer, or as much of it as is read so that its connection can be used again."""
+    start = bytearray()
+    with suppress(aiohttp.ClientError, OSError, TimeoutError):
+        async with asyncio.timeout(within_s):
+            async for part in content.iter_any():
+                start += part
+                if len(start) > IGNORED_BYTES:
+                    break
+    return bytes(start)
 
 
 async def _read(content: aiohttp.StreamReader, limit_bytes: int) -> bytes:

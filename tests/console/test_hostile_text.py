@@ -15,8 +15,10 @@ from ari_agent.check.finding import Finding, Status
 from ari_agent.check.report import Entry
 from ari_agent.contract.phone_number import PhoneNumberUpdate
 from ari_agent.contract.trunk_status import TrunkDestinationStatus, TrunkStatus
+from ari_agent.contract.webhook_attempt import WebhookAttempt
+from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
 from ari_agent.store.store import Store
-from tests.console.conftest import Browser, Checks, LiveCalls, OneCall, a_call, csrf_token, keep_file, text_of
+from tests.console.conftest import NOW_MS, Browser, Checks, LiveCalls, OneCall, a_call, csrf_token, keep_file, text_of
 from tests.console.number_desk import API_KEY, NumberDesk, weights
 from tests.fakes.webhook_server import Answer, Delivery, WebhookServer
 
@@ -80,6 +82,19 @@ def call_that_says(text: str) -> dict[str, object]:
     }
 
 
+def webhook_that_says(call_id: str, text: str) -> WebhookEvent:
+    body = json.dumps({"event": "call_ended", "call": {"transcript": text}}, ensure_ascii=False).encode()
+    url = f"https://{text}:{text}@hooks.example/{text}?{text}"
+    return WebhookEvent(call_id, WebhookEventName.CALL_ENDED, url, body)
+
+
+async def refuse(store: Store, text: str) -> None:
+    """Answer the webhook that waits with a text, which also is the reason of the failure."""
+    (queued,) = await store.outbox.due(NOW_MS, 9)
+    attempt = WebhookAttempt(NOW_MS, 1, 500, text, text)
+    await store.outbox.failed(queued.outbox_id, text, None, attempt=attempt)
+
+
 def log_that_says(text: str) -> bytes:
     facts: list[dict[str, Any]] = [
         {"event": "number", "candidates": [text], "number": text},
@@ -106,7 +121,8 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
         call_id = f"call_{number}"
         log_url = await keep_file(artefacts, call_id, "log.jsonl", log_that_says(text))
         call = a_call(call_id, public_log_url=log_url, **call_that_says(text))
-        await store.calls.save(call)
+        await store.calls.save(call, [webhook_that_says(call_id, text)])
+        await refuse(store, text)
         live_calls.calls[:] = [OneCall(call)]
         pages = [
             Page(await text_of(browser, path))
@@ -116,6 +132,8 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
                 "/console/calls",
                 f"/console/calls/call_{number}/control",
                 f"/console/calls/call_{number}?log=messages",
+                "/console/webhooks",
+                f"/console/webhooks/{number + 1}",
             )
         ]
         if number == 0:
@@ -125,6 +143,7 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
         assert shown in "".join(pages[0].text.split()), text
         assert "".join(pages[1].text.split()).count(shown) >= 20, text
         assert "".join(pages[3].text.split()).count(shown) >= 5, text
+        assert "".join(pages[5].text.split()).count(shown) >= 3, text
         await store.calls.delete(call.call_id)
 
 
@@ -199,4 +218,11 @@ async def test_what_is_looked_for_is_text_as_well(browser: Browser) -> None:
         answer = await browser.get(
             "/console/calls", params={"number": text, "since": text, "agent": text, "words": text}
         )
+        assert shape(Page(await answer.text())) == plain, text
+
+
+async def test_what_is_looked_for_among_webhooks_is_text_as_well(browser: Browser) -> None:
+    plain = shape(Page(await text_of(browser, "/console/webhooks?host=x/55&call=x/55&event=x55")))
+    for text in CORPUS:
+        answer = await browser.get("/console/webhooks", params={"host": f"{text}/", "call": f"{text}/", "event": text})
         assert shape(Page(await answer.text())) == plain, text

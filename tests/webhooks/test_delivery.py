@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from ari_agent.contract.webhook_attempt import WebhookAttempt
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEvent, WebhookEventName
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
@@ -227,7 +228,7 @@ class FakeOutbox:
         """Nothing is to come."""
         return None
 
-    async def delivered(self, outbox_id: int) -> None:
+    async def delivered(self, outbox_id: int, attempt: WebhookAttempt | None = None) -> None:
         """Settled."""
         if self.refusals:
             self.refusals -= 1
@@ -235,7 +236,15 @@ class FakeOutbox:
         self.pending.clear()
         self.settled.set()
 
-    async def failed(self, outbox_id: int, why: str, next_attempt_ms: int | None, *, not_reached: bool = False) -> None:
+    async def failed(
+        self,
+        outbox_id: int,
+        why: str,
+        next_attempt_ms: int | None,
+        *,
+        not_reached: bool = False,
+        attempt: WebhookAttempt | None = None,
+    ) -> None:
         """Noted."""
         self.retries.append(next_attempt_ms)
         self.pending.clear()
