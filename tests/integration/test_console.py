@@ -41,7 +41,7 @@ async def test_a_call_comes_and_goes_on_the_page_and_is_heard_after_it(stage: St
     (await calling).check()
 
     await page.get_by_role("link", name="Calls").click()
-    await page.get_by_role("row").filter(has_text=number).get_by_role("link").click()
+    await page.get_by_role("row").filter(has_text=number).get_by_role("link").first.click()
     await expect(page.get_by_text("The caller hung up")).to_be_visible()
     seconds = "document.getElementById('player').currentTime"
     assert await page.evaluate(seconds) == 0
