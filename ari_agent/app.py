@@ -444,7 +444,6 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             ),
             slots=calls.slots,
             artefacts=shared.artefacts,
-            monitoring=calls.switchboard.monitoring,
         )
     )
     app[HAS_OWN_LOGIN] = True
