@@ -93,7 +93,7 @@ def _require_own_page(request: web.Request) -> None:
     `X-Forwarded-Host`, which a proxy sends that has a `Host` of its own. Source: RFC 6455 section 10.2; OWASP,
     "Cross-site WebSocket hijacking".
     """
-    scheme, found, host = request.headers.get("Origin", "").lower().partition("://")
+    scheme, _, host = request.headers.get("Origin", "").lower().partition("://")
     ours = {request.headers.get(name, "").lower() for name in ("Host", "X-Forwarded-Host")}
-    if not found or scheme not in {"http", "https"} or host not in ours:
+    if not host or scheme not in {"http", "https"} or host not in ours:
         raise ApiError(403, _ANY_PAGE)
