@@ -410,7 +410,6 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             ),
             slots=calls.slots,
             artefacts=shared.artefacts,
-            monitoring=calls.switchboard.monitoring,
             numbers=number_tools(
                 settings,
                 shared.store,

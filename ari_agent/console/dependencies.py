@@ -46,6 +46,10 @@ class LiveCall(Protocol):
 class LiveCalls(Protocol):
     """The calls in progress, and control of them."""
 
+    @property
+    def monitoring(self) -> CallMonitoring:
+        """Lets people listen in on them, and tells levels."""
+
     def live(self) -> Sequence[LiveCall]:
         """Return the calls that have not ended."""
 
@@ -101,10 +105,9 @@ class ConsoleDependencies:
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. health: where it learns
     how the product is.
-    artefacts: recordings and logs of calls. monitoring: lets people listen in on calls. numbers: what the pages of
-    numbers ask, and checks: what runs `ari-agent check`; None: there are no such pages. now_ms: milliseconds since
-    1970. read_within_s: how long a browser may leave a piece of a long answer unread. transfer_timeout_s: how long a
-    transfer is waited for.
+    artefacts: recordings and logs of calls. numbers: what the pages of numbers ask, and checks: what runs `ari-agent
+    check`; None: there are no such pages. now_ms: milliseconds since 1970. read_within_s: how long a browser may leave
+    a piece of a long answer unread. transfer_timeout_s: how long a transfer is waited for.
     """
 
     store: Store
@@ -115,7 +118,6 @@ class ConsoleDependencies:
     health: HealthSources = field(default_factory=HealthSources)
     slots: Slots | None = None
     artefacts: Artefacts | None = None
-    monitoring: CallMonitoring | None = None
     numbers: NumberTools | None = None
     checks: CheckRuns | None = None
     now_ms: Callable[[], int] = now_ms

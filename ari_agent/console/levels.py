@@ -27,10 +27,9 @@ def levels_feed(dependencies: ConsoleDependencies, *, shown: int) -> LiveFeed:
 
 
 def _levels(dependencies: ConsoleDependencies, shown: int) -> dict[str, tuple[int, int]]:
-    monitoring = dependencies.monitoring
-    found = {}
-    for live in dependencies.calls.live()[:shown] if monitoring else ():
-        levels = monitoring.levels(live.call_id) if monitoring else None
+    calls, found = dependencies.calls, {}
+    for live in calls.live()[:shown]:
+        levels = calls.monitoring.levels(live.call_id)
         if levels and max(levels) > _SILENT_DBFS:
             found[live.call_id] = (_rounded(levels.caller), _rounded(levels.agent))
     return found

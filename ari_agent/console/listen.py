@@ -33,15 +33,13 @@ async def listen_to_call(request: web.Request) -> web.WebSocketResponse:
     session, dependencies = request[SESSION], request.app[DEPENDENCIES]
     if not session.may_change:
         raise ApiError(403, "you are logged in with the key that may only look, and not listen")
-    if dependencies.monitoring is None:
-        raise ApiError(404, "there is nothing to listen to")
     socket = web.WebSocketResponse(
         heartbeat=_ALIVE_S, compress=False, max_msg_size=_LONGEST_MESSAGE, timeout=_CLOSES_WITHIN_S
     )
     await socket.prepare(request)
     login_ends_in_s = session.expires_s - dependencies.now_ms() / 1000
     try:
-        with dependencies.monitoring.listener(request.match_info["call_id"], session.role) as listener:
+        with dependencies.calls.monitoring.listener(request.match_info["call_id"], session.role) as listener:
             async with asyncio.timeout(login_ends_in_s):
                 why = await _send_all(request, socket, listener)
     except CallError as error:
@@ -95,7 +93,7 @@ def _require_own_page(request: web.Request) -> None:
     `X-Forwarded-Host`, which a proxy sends that has a `Host` of its own. Source: RFC 6455 section 10.2; OWASP,
     "Cross-site WebSocket hijacking".
     """
-    scheme, found, host = request.headers.get("Origin", "").lower().partition("://")
+    scheme, _, host = request.headers.get("Origin", "").lower().partition("://")
     ours = {request.headers.get(name, "").lower() for name in ("Host", "X-Forwarded-Host")}
-    if not found or scheme not in {"http", "https"} or host not in ours:
+    if not host or scheme not in {"http", "https"} or host not in ours:
         raise ApiError(403, _ANY_PAGE)

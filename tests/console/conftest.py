@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,10 @@ class LiveCalls:
 
     def record(self, call_id: str) -> Call | None:
         return next((call.record for call in self.calls if call.call_id == call_id), None)
+
+    @cached_property
+    def monitoring(self) -> CallMonitoring:
+        return CallMonitoring(self.session)
 
     def session(self, call_id: str) -> Any:
         """The same as one whose sound is heard, if it is one: see heard_call.py."""
@@ -196,7 +201,6 @@ async def serve_pages(
             calls=live_calls,
             api_key=API_KEY,
             read_only_key=READ_ONLY_KEY,
-            monitoring=CallMonitoring(live_calls.session),
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
             transfer_timeout_s=0.2,

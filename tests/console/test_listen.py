@@ -86,7 +86,16 @@ async def test_nothing_is_tapped_any_more_when_the_last_listener_has_left(browse
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "ftp://{host}", "http://{host}.evil.example", None]
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://",
+        "http://127.0.0.1:1",
+        "ftp://{host}",
+        "http://{host}.evil.example",
+        None,
+    ],
 )
 async def test_a_page_of_another_site_cannot_listen(browser: Browser, call: HeardCall, origin: str | None) -> None:
     given = {"Origin": origin.format(host=f"{browser.host}:{browser.port}")} if origin else {}
