@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,6 +24,20 @@ _FILTERS: Final = {
     "lasted": words.lasted,
     "cents": words.cents,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one page may do beyond what all may. policy: directives of its Content-Security-Policy, in place of ours.
+
+    microphone: the page may ask for it (W3C, "Permissions Policy").
+    """
+
+    policy: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    microphone: bool = False
+
+
+NOTHING_MORE: Final = Allowance()
 
 
 class Pages:
@@ -44,22 +60,32 @@ class Pages:
         # what autoescape has made of the values: it may stand in a page as it is
         return Markup(self._templates.get_template(template).render(values))  # noqa: S704
 
-    def page(self, template: str, session: LoginSession | None, *, status: int = 200, **values: object) -> web.Response:
+    def page(
+        self,
+        template: str,
+        session: LoginSession | None,
+        *,
+        status: int = 200,
+        allowance: Allowance = NOTHING_MORE,
+        **values: object,
+    ) -> web.Response:
         """Return a whole page for somebody who is logged in, or for a stranger where `session` is None."""
         nonce = secrets.token_urlsafe(16)
         token = self._signer.csrf_token(session) if session else ""
         text = self.fragment(template, {**values, "session": session, "csrf_token": token, "style_nonce": nonce})
         # replace: a call in progress may hold half a surrogate pair, which no page can
         body = text.encode("utf-8", "replace")
-        return web.Response(body=body, content_type="text/html", charset="utf-8", status=status, headers=headers(nonce))
+        return web.Response(
+            body=body, content_type="text/html", charset="utf-8", status=status, headers=headers(nonce, allowance)
+        )
 
 
-def headers(style_nonce: str) -> Mapping[str, str]:
+def headers(style_nonce: str, allowance: Allowance = NOTHING_MORE) -> Mapping[str, str]:
     """Return the headers of a page. style_nonce: lets the player's own style in, and no other.
 
     Source: W3C, "Content Security Policy Level 3".
     """
-    policy: dict[str, Any] = {
+    policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": f"'self' 'nonce-{style_nonce}'",
@@ -69,9 +95,11 @@ def headers(style_nonce: str) -> Mapping[str, str]:
         "form-action": "'self'",
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
+        **allowance.policy,
     }
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Permissions-Policy": f"microphone=({'self' if allowance.microphone else ''}), camera=(), geolocation=()",
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
