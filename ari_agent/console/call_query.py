@@ -37,7 +37,7 @@ class CallQuery:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> CallQuery:
         """Return what a query string asks for; names that are unknown are passed over."""
-        return cls(**{name: _readable(query.get(name, "")[:_LONGEST]) for name in cls.__slots__})
+        return cls(**{name: readable(query.get(name, "")[:_LONGEST]) for name in cls.__slots__})
 
     def problems(self) -> Sequence[str]:
         """Return what cannot be looked for, in sentences that say what would be right."""
@@ -78,7 +78,7 @@ _EXACT: Final = {
 }
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Return a text without what no field holds and a database refuses, such as NUL."""
     return "".join(filter(str.isprintable, text)).strip()
 

@@ -10,13 +10,17 @@ from aiohttp import web
 
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.clock import now_ms
+from ari_agent.config import Settings
+from ari_agent.console.installation import Installation
 from ari_agent.console.live_feed import LiveFeed
 from ari_agent.console.login_session import LoginSession, LoginSigner
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import HangupRequest
+from ari_agent.contract.registered_call import AudioFormat, WebCallCreate
 from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,6 +51,13 @@ class LiveCalls(Protocol):
         """Ask for the end of a call. Raises UnknownCall for one that is not live."""
 
 
+class WebCalls(Protocol):
+    """Registers calls without Asterisk, which begin when their audio websocket is opened."""
+
+    async def create_web_call(self, request: WebCallCreate, audio: AudioFormat = ...) -> Call:
+        """Register a call with this agent, whose audio travels like that. Raises as calls/registrar.py does."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
     """What `build_console` needs from the rest of the product.
@@ -54,7 +65,9 @@ class ConsoleDependencies:
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
-    artefacts: recordings and logs of calls. now_ms: milliseconds since 1970. read_within_s: how long a browser may
+    artefacts: recordings and logs of calls. web_calls: for talks with an agent; None where there are none.
+    installation: what agents find here. redaction: takes secrets out of what is shown of them. settings: of the whole
+    controller, for the page that explains them. now_ms: milliseconds since 1970. read_within_s: how long a browser may
     leave a piece of a long answer unread.
     """
 
@@ -66,6 +79,10 @@ class ConsoleDependencies:
     probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
     slots: Slots | None = None
     artefacts: Artefacts | None = None
+    web_calls: WebCalls | None = None
+    installation: Installation = field(default_factory=Installation)
+    redaction: Redaction = field(default_factory=Redaction, repr=False)
+    settings: Settings | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
 
