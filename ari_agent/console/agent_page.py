@@ -69,13 +69,16 @@ async def show_agent(request: web.Request) -> web.Response:
     return await asyncio.to_thread(_page, request.app, request[SESSION], shown)
 
 
-async def agent_of(request: web.Request) -> AnyAgent:
-    """Return the agent that the path names, in the version that the query string does.
+async def agent_of(request: web.Request, version: str | None = None) -> AnyAgent:
+    """Return the agent that the path names.
+
+    version: its number or a tag; None: that of the query string, or the latest.
 
     Raises:
         UnknownAgent: there is none.
     """
-    agent_id, version = request.match_info["agent_id"], request.query.get("version", "latest")
+    agent_id = request.match_info["agent_id"]
+    version = request.query.get("version", "latest") if version is None else version
     if not _AGENT_ID.fullmatch(agent_id) or not _VERSION.fullmatch(version):
         raise UnknownAgent(ascii(agent_id[:32]), ascii(version[:20]))
     number = int(version) if version.isdecimal() else None

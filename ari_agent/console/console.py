@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import agent_list, agent_page, call_list, call_page, login, now, static_files
+from ari_agent.console import agent_list, agent_page, call_list, call_page, login, now, static_files, talk
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -25,6 +25,8 @@ _ROUTES: Final = (
     web.post("/calls/{call_id}/hang-up", call_page.hang_up),
     web.get("/agents", agent_list.show_agents),
     web.get("/agents/{agent_id}", agent_page.show_agent),
+    web.get("/agents/{agent_id}/talk", talk.show_talk),
+    web.post("/agents/{agent_id}/talk", talk.register_talk),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
