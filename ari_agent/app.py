@@ -148,7 +148,7 @@ async def controller(
         chats = _chats(shared)
         api = _api(shared, calls, chats)
         if settings.console == "on":
-            api.add_subapp(console.PREFIX, _console(shared, calls))
+            console.put_under(api, _console(shared, calls))
         await listen(stack, api, settings)
         beside("registrar", calls.registrar.run())
         freeze_garbage_collector()  # everything is loaded, and no call runs yet

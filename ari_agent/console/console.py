@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import agent_list, agent_page, call_list, call_page, login, now, static_files, talk
+from ari_agent.console import agent_list, agent_page, api_pages, call_list, call_page, login, now, static_files, talk
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -27,6 +27,8 @@ _ROUTES: Final = (
     web.get("/agents/{agent_id}", agent_page.show_agent),
     web.get("/agents/{agent_id}/talk", talk.show_talk),
     web.post("/agents/{agent_id}/talk", talk.register_talk),
+    web.get("/api", api_pages.show_api),
+    web.get("/settings", api_pages.show_settings),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -46,6 +48,12 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app.add_routes(_ROUTES)
     app.on_shutdown.append(_close_feeds)
     return app
+
+
+def put_under(api: web.Application, pages: web.Application) -> None:
+    """Put the pages under /console of the API's application, and the way to the one that explains it at /docs."""
+    api.add_subapp(PREFIX, pages)
+    api.router.add_get("/docs", api_pages.to_api_page)
 
 
 async def _close_feeds(app: web.Application) -> None:

@@ -28,7 +28,7 @@ from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
-from ari_agent.console.console import PREFIX, build_console
+from ari_agent.console.console import build_console, put_under
 from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
@@ -174,7 +174,7 @@ async def open_house(
         if has_console:
             pages = build_console(ConsoleDependencies(store, switchboard, API_KEY, web_calls=registrar))
             pages[HAS_OWN_LOGIN] = True
-            app.add_subapp(PREFIX, pages)
+            put_under(app, pages)
         client = TestClient(TestServer(app), headers={"Authorization": f"Bearer {API_KEY}"})
         await client.start_server()
         yield House(client, agents, store, registrar, switchboard, slots, clock)
