@@ -74,6 +74,7 @@ from ari_agent.routing.agent_choice import Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
+    installation,
     opened_artefacts,
     opened_prompts,
     opened_store,
@@ -442,6 +443,9 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             probes=probes(shared.ari, shared.database, calls.switchboard),
             slots=calls.slots,
             artefacts=shared.artefacts,
+            web_calls=calls.registrar,
+            installation=installation(settings, shared.speech, shared.serves),
+            settings=settings,
         )
     )
     app[HAS_OWN_LOGIN] = True

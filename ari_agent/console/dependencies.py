@@ -66,8 +66,8 @@ class ConsoleDependencies:
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
     artefacts: recordings and logs of calls. web_calls: for talks with an agent; None where there are none.
-    installation: what agents find here. redaction: takes secrets out of what is shown of them. settings: of the whole
-    controller, for the page that explains them. now_ms: milliseconds since 1970. read_within_s: how long a browser may
+    installation: what agents find here. settings: of the whole controller, for the page that explains them, and whose
+    secrets no page shows. now_ms: milliseconds since 1970. read_within_s: how long a browser may
     leave a piece of a long answer unread.
     """
 
@@ -81,10 +81,14 @@ class ConsoleDependencies:
     artefacts: Artefacts | None = None
     web_calls: WebCalls | None = None
     installation: Installation = field(default_factory=Installation)
-    redaction: Redaction = field(default_factory=Redaction, repr=False)
     settings: Settings | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
+
+    @property
+    def redaction(self) -> Redaction:
+        """What takes secrets out of what is shown of agents."""
+        return Redaction(self.settings.secrets if self.settings else ())
 
 
 DEPENDENCIES: Final = web.AppKey("console_dependencies", ConsoleDependencies)

@@ -120,7 +120,7 @@ async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> Asyn
             web_calls=Registrar(store, new_call_id=new_call_id, now_ms=lambda: clock.now_ms),
         )
     )
-    root.add_subapp(console.PREFIX, pages)
+    console.put_under(root, pages)
     root[PAGES_APP] = pages
     browser: Browser = TestClient(TestServer(root), cookie_jar=CookieJar(unsafe=True))
     async with browser:
