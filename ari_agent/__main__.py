@@ -94,7 +94,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 def _serve(options: argparse.Namespace) -> None:
     settings = load(options.config)
     logs.set_up(settings.log_format, settings.log_level)
-    from ari_agent.app import serve  # noqa: PLC0415 -- nothing else need wait a second for all of a controller
+    from ari_agent.serve import serve  # noqa: PLC0415 -- nothing else need wait a second for all of a controller
 
     _run(serve(settings))
 

@@ -6,8 +6,6 @@ Stop: no new calls, live calls end, then the same in reverse.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -57,8 +55,7 @@ from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
-from ari_agent.errors import ConfigurationError, ControllerFailed
-from ari_agent.file_limit import raise_file_limit
+from ari_agent.errors import ConfigurationError
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
 from ari_agent.http_listener import listen
@@ -84,43 +81,11 @@ from ari_agent.services import (
     webhook_delivery,
 )
 from ari_agent.speech.voices import Voices
-from ari_agent.stop_signals import stop_signals
 from ari_agent.store.database_watch import DatabaseWatch
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
 from ari_agent.webhooks.retention import Retention
-
-log = logging.getLogger(__name__)
-
-
-async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -> None:
-    """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot, in seconds.
-
-    Raises:
-        ConfigurationError: the database, an address or a provider of speech cannot be used as set.
-        ControllerFailed: a part of it ended by a defect; all calls were ended in order.
-    """
-    raise_file_limit()
-    failed: list[str] = []
-    async with stop_signals() as signals:
-
-        def part_failed(part: str) -> None:
-            failed.append(part)
-            signals.stop()
-
-        try:
-            async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed) as switchboard:
-                signals.started()
-                await signals.wait()
-                log.info("stopping")
-                await signals.unless_at_once(switchboard.drain(settings.drain_s))
-        except asyncio.CancelledError:
-            if not signals.ended_start:
-                raise
-            log.info("stopped before the start was done")
-    if failed:
-        raise ControllerFailed(failed[0])
 
 
 @asynccontextmanager

@@ -139,11 +139,13 @@ PURE: Final = (
     "console.call_story",
     "console.live_record",
     "console.log_entries",
+    "console.number_story",
     "console.login_guesses",
     "console.login_session",
     "console.sip_ladder",
     "console.transcript_rows",
     "console.words",
+    "calls.bound_agent",
     "calls.call_cost",
     "calls.call_window",
     "calls.caller_gone",
@@ -267,12 +269,14 @@ WAITING: Final = (
     "ids",
     "logs",
     "otlp",
+    "own_loop",
     "provider_api",
     "metric_samples",
     "name_resolver",
     "probes",
     "reach",
     "self_check",
+    "serve",
     "services",
     "setting_values",
     "stop_signals",
@@ -362,7 +366,9 @@ WAITING: Final = (
     "calls.transfer.transfer_agent_call",
     "calls.transfer.transfer_agent_order",
     "calls.transfer.asked_transfer",
+    "calls.bound_agents",
     "calls.dial_guard",
+    "calls.dial_trial",
     "calls.transfer.bridged_recording",
     "calls.transfer.consultation",
     "calls.digits",
@@ -395,6 +401,7 @@ WAITING: Final = (
     "calls.transfer.snooped_line",
     "calls.transfer.target_leg",
     "calls.two_leg_call",
+    "calls.webhook_trial",
     "calls.transfer.warm_transfer",
     "calls.registrar",
     "calls.scrubbed_recording",
@@ -520,6 +527,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "one_line": frozenset(),
     "otlp": frozenset({"contract", "errors"}),
     "background": frozenset(),
+    "own_loop": frozenset(),
     "stop_signals": frozenset(),
     "timed_wait": frozenset(),
     "endpoint": frozenset({"http_client", "contract", "errors"}),
@@ -624,7 +632,19 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "console": frozenset(
-        {"console", "client_address", "clock", "artefacts", "calls", "chats", "store", "contract", "errors"}
+        {
+            "console",
+            "check.finding",
+            "check.report",
+            "client_address",
+            "clock",
+            "artefacts",
+            "calls",
+            "chats",
+            "store",
+            "contract",
+            "errors",
+        }
     ),
     "api": frozenset(
         {"api", "client_address", "clock", "artefacts", "calls", "chats", "pii", "store", "contract", "errors"}
@@ -645,6 +665,7 @@ CONSTRUCTS: Final = frozenset(
         "metric_samples",
         "probes",
         "self_check",
+        "serve",
         "services",
     }
 )

@@ -129,7 +129,7 @@ def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
     async def fails(_: object) -> None:
         raise failure
 
-    monkeypatch.setattr("ari_agent.app.serve", fails)
+    monkeypatch.setattr("ari_agent.serve.serve", fails)
     monkeypatch.setattr(logs, "set_up", lambda *_: None)
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == text

@@ -6,8 +6,8 @@ import asyncio
 import sys
 
 from ari_agent import logs
-from ari_agent.app import serve
 from ari_agent.config import load
+from ari_agent.serve import serve
 
 if __name__ == "__main__":
     settings = load(None)

@@ -1,0 +1,44 @@
+"""Runs the controller as a process: until a signal ends it in order, or a part of it has failed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ari_agent.app import controller
+from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S
+from ari_agent.config import Settings
+from ari_agent.errors import ControllerFailed
+from ari_agent.file_limit import raise_file_limit
+from ari_agent.stop_signals import stop_signals
+
+log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings, *, inbound_wait_s: float = INBOUND_WAIT_S) -> None:
+    """Run the controller until SIGINT or SIGTERM. inbound_wait_s: how long a caller rings for a slot, in seconds.
+
+    Raises:
+        ConfigurationError: the database, an address or a provider of speech cannot be used as set.
+        ControllerFailed: a part of it ended by a defect; all calls were ended in order.
+    """
+    raise_file_limit()
+    failed: list[str] = []
+    async with stop_signals() as signals:
+
+        def part_failed(part: str) -> None:
+            failed.append(part)
+            signals.stop()
+
+        try:
+            async with controller(settings, inbound_wait_s=inbound_wait_s, part_failed=part_failed) as switchboard:
+                signals.started()
+                await signals.wait()
+                log.info("stopping")
+                await signals.unless_at_once(switchboard.drain(settings.drain_s))
+        except asyncio.CancelledError:
+            if not signals.ended_start:
+                raise
+            log.info("stopped before the start was done")
+    if failed:
+        raise ControllerFailed(failed[0])
