@@ -6,9 +6,9 @@ Each answer has a policy that lets the browser load nothing but what this server
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from types import Callable, MappingProxyType
 from typing import Final
 
 from aiohttp import web
@@ -26,6 +26,19 @@ _FILTERS: Final = {
 }
 
 
+GUARDS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Permissions-Policy": "microphone=(), camera=(), geolocation=()",
+}
+"""The headers of every answer that does not say otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What one page may do beyond what all may. policy: directives of its Content-Security-Policy, in place of ours.
@@ -41,9 +54,12 @@ NOTHING_MORE: Final = Allowance()
 
 
 class Pages:
-    """Renders the templates of the console. signer: makes the token that each change brings back."""
+    """Renders the templates of the console.
 
-    def __init__(self, signer: LoginSigner) -> None:
+    signer: makes the token that each change brings back. static_path: returns the path of a static file by its name.
+    """
+
+    def __init__(self, signer: LoginSigner, static_path: Callable[[str], str]) -> None:
         self._signer = signer
         self._templates = Environment(
             loader=PackageLoader("ari_agent.console"),
@@ -53,7 +69,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.filters.update(_FILTERS)
+        self._templates.filters.update(_FILTERS, static=static_path)
 
     def fragment(self, template: str, values: Mapping[str, object]) -> Markup:
         """Return a template's text by itself. Raises jinja2.TemplateError where template and values do not fit."""
@@ -98,12 +114,7 @@ def headers(style_nonce: str, allowance: Allowance = NOTHING_MORE) -> Mapping[st
         **allowance.policy,
     }
     return {
+        **GUARDS,
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Permissions-Policy": f"microphone=({'self' if allowance.microphone else ''}), camera=(), geolocation=()",
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "no-store",
+        **({"Permissions-Policy": "microphone=(self), camera=(), geolocation=()"} if allowance.microphone else {}),
     }
