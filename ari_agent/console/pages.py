@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import Callable, MappingProxyType
+from types import MappingProxyType
 from typing import Final
 
 from aiohttp import web

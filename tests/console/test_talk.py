@@ -19,7 +19,7 @@ async def agent(store: Store) -> Agent:
     return await store.agents.create(an_agent(agent_name="Bakery"))
 
 
-async def register(browser: Browser, agent: Agent, *, status: int = 200, **fields: str) -> str:
+async def register(browser: Browser, agent: Agent, status: int = 200, **fields: str) -> str:
     form = {"csrf_token": await csrf_token(browser), "version": "0", "sample_rate": "48000", **fields}
     answer = await browser.post(f"/console/agents/{agent.agent_id}/talk", data=form, allow_redirects=False)
     assert answer.status == status, await answer.text()
@@ -27,7 +27,7 @@ async def register(browser: Browser, agent: Agent, *, status: int = 200, **field
 
 
 async def registered(store: Store, browser: Browser, agent: Agent, **fields: str) -> tuple[Call, Any]:
-    answer = json.loads(await register(browser, agent, **fields))
+    answer = json.loads(await register(browser, agent, 200, **fields))
     assert answer["websocket"] == f"/audio-websocket/{answer['call_id']}?enable_update=true"
     call = await store.calls.get(answer["call_id"])
     taken = await store.registrations.take(answer["call_id"], now_ms=NOW_MS)
@@ -64,7 +64,7 @@ async def test_a_call_is_registered_for_this_version_with_variables_and_the_brow
 async def test_what_cannot_be_registered_is_said(
     browser: Browser, store: Store, agent: Agent, fields: dict[str, str], status: int, why: str
 ) -> None:
-    assert why in await register(browser, agent, status=status, **fields)
+    assert why in await register(browser, agent, status, **fields)
     assert await store.calls.count() == 0
 
 
@@ -74,7 +74,7 @@ async def test_an_agent_that_takes_no_calls_here_is_not_offered_and_says_why(bro
     path = f"/console/agents/{agent.agent_id}"
     assert "Talk to this agent" not in await text_of(browser, path)
     assert "set ARI_AGENT_SPEECH_TO_TEXT and ARI_AGENT_TEXT_TO_SPEECH" in await text_of(browser, f"{path}/talk")
-    assert "takes no calls" in await register(browser, agent, status=400)
+    assert "takes no calls" in await register(browser, agent, 400)
 
 
 async def test_whoever_may_only_look_does_not_talk(stranger: Browser, store: Store, agent: Agent) -> None:
@@ -82,7 +82,7 @@ async def test_whoever_may_only_look_does_not_talk(stranger: Browser, store: Sto
     path = f"/console/agents/{agent.agent_id}"
     assert "Talk to this agent" not in await text_of(stranger, path)
     assert "log in with the API key to talk" in await text_of(stranger, f"{path}/talk", 403)
-    await register(stranger, agent, status=403)
+    await register(stranger, agent, 403)
     assert await store.calls.count() == 0
 
 
