@@ -34,6 +34,7 @@ from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
+from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.calls.public_log.public_logs import PublicLogs
 from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.record_writer import RecordWriter
@@ -52,6 +53,7 @@ from ari_agent.clock import now_ms
 from ari_agent.config import Settings
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console_facts import installation, settings_rows
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
@@ -71,7 +73,6 @@ from ari_agent.routing.agent_choice import Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
-    installation,
     opened_artefacts,
     opened_prompts,
     opened_store,
@@ -410,7 +411,8 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             artefacts=shared.artefacts,
             web_calls=calls.registrar,
             installation=installation(settings, shared.speech, shared.serves),
-            settings=settings,
+            redaction=Redaction(settings.secrets),
+            settings=settings_rows(settings),
         )
     )
     app[HAS_OWN_LOGIN] = True

@@ -21,18 +21,15 @@ from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
-from ari_agent.console.installation import Installation
 from ari_agent.contract.trace import Trace
 from ari_agent.errors import ConfigurationError, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
 from ari_agent.prompt_agents.prompt_agents import PromptAgents
-from ari_agent.routing.agent_choice import Serves
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
-from ari_agent.speech.voices import Voices
 from ari_agent.store.database import make_folder
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
@@ -209,20 +206,6 @@ def _speech_settings(settings: Settings) -> SpeechSettings:
         grammar=settings.grammar,
         moonshine_model=settings.moonshine_model,
         smart_turn_model=settings.smart_turn_model,
-    )
-
-
-def installation(settings: Settings, speech: Speech | None, serves: Serves) -> Installation:
-    """Return what agents find here, for the console. speech: who listens and speaks. serves: what takes calls."""
-    listens, speaks = speech.providers if speech else ("", "")
-    return Installation(
-        serves=serves,
-        listens=listens,
-        speaks=speaks,
-        voices=speech.voices if speech else Voices(),
-        llm_model=settings.llm_model,
-        speaking_model=settings.has_realtime,
-        webhook_url=settings.webhook_url or "",
     )
 
 

@@ -24,6 +24,11 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "agents/schema/web_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
     "api/call_selection": ("api/test_list_calls", "what is selected is told by which calls a list answers"),
+    "console/agent_changes": ("console/test_agent_pages", "what a version has changed is told on the page"),
+    "console/agent_list": ("console/test_agent_pages", "a page"),
+    "console/agent_page": ("console/test_agent_pages", "a page"),
+    "console/agent_settings": ("console/test_agent_pages", "a part of the page"),
+    "console/console": ("console/test_access", "its table of paths is walked there"),
     "console/call_query": ("console/test_call_list", "what is looked for is told by which calls are listed"),
     "console/call_story": ("console/test_call_page", "the first line of the page"),
     "console/dependencies": (

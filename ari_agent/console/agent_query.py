@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlencode
 
-from ari_agent.console.call_query import readable
+from ari_agent.console.words import readable
 
 _LONGEST: Final = 200
 _KEY: Final = re.compile(r"[0-9]{1,18}:[!-~]{1,256}")

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
 from ari_agent.console.pages import Allowance
-from ari_agent.console.settings_table import settings_rows
 
 _RAPIDOC: Final = Allowance(policy={"style-src": "'self' 'unsafe-inline'"})
 """RapiDoc makes styles of its theme, in elements and attributes; its script needs no more than ours."""
@@ -22,15 +21,9 @@ async def show_api(request: web.Request) -> web.Response:
 
 async def show_settings(request: web.Request) -> web.Response:
     """Show every setting: its name, its meaning, its default, and whether it is set here."""
-    dependencies = request.app[DEPENDENCIES]
-    rows = settings_rows(dependencies.settings, dependencies.redaction)
-    return await asyncio.to_thread(
-        request.app[PAGES].page,
-        "settings.html",
-        request[SESSION],
-        rows=rows,
-        is_known=dependencies.settings is not None,
-    )
+    rows = request.app[DEPENDENCIES].settings
+    # in a thread: so long a table takes milliseconds
+    return await asyncio.to_thread(request.app[PAGES].page, "settings.html", request[SESSION], rows=rows)
 
 
 async def to_api_page(_request: web.Request) -> web.Response:

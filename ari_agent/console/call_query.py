@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from ari_agent.console.words import readable
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.store.call_filter import AnyFilter, AnyOf, Filter, FilterField, FilterOp
 
@@ -76,11 +77,6 @@ _EXACT: Final = {
     FilterField.CALL_STATUS: "status",
     FilterField.DIRECTION: "direction",
 }
-
-
-def readable(text: str) -> str:
-    """Return a text without what no field holds and a database refuses, such as NUL."""
-    return "".join(filter(str.isprintable, text)).strip()
 
 
 def _dialled(number: str) -> str:

@@ -12,7 +12,6 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.clock import now_ms
-from ari_agent.config import Settings
 from ari_agent.console.installation import Installation
 from ari_agent.console.live_feed import LiveFeed
 from ari_agent.console.login_session import LoginSession, LoginSigner
@@ -59,6 +58,19 @@ class WebCalls(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsRow:
+    """A setting of the controller. name: of its variable. default: as people write it. here: what is set; "" if none.
+
+    Neither default nor here holds a secret.
+    """
+
+    name: str
+    meaning: str
+    default: str
+    here: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
     """What `build_console` needs from the rest of the product.
 
@@ -66,8 +78,8 @@ class ConsoleDependencies:
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
     artefacts: recordings and logs of calls. web_calls: for talks with an agent; None where there are none.
-    installation: what agents find here. settings: of the whole controller, for the page that explains them, and whose
-    secrets no page shows. now_ms: milliseconds since 1970. read_within_s: how long a browser may
+    installation: what agents find here. redaction: takes secrets out of what is shown of agents. settings: of the whole
+    controller. now_ms: milliseconds since 1970. read_within_s: how long a browser may
     leave a piece of a long answer unread.
     """
 
@@ -81,14 +93,10 @@ class ConsoleDependencies:
     artefacts: Artefacts | None = None
     web_calls: WebCalls | None = None
     installation: Installation = field(default_factory=Installation)
-    settings: Settings | None = None
+    redaction: Redaction = field(default_factory=Redaction, repr=False)
+    settings: Sequence[SettingsRow] = ()
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
-
-    @property
-    def redaction(self) -> Redaction:
-        """What takes secrets out of what is shown of agents."""
-        return Redaction(self.settings.secrets if self.settings else ())
 
 
 DEPENDENCIES: Final = web.AppKey("console_dependencies", ConsoleDependencies)

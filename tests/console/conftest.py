@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.state import CallState
 from ari_agent.console import console
-from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console.dependencies import ConsoleDependencies, SettingsRow
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.errors import UnknownCall
@@ -117,6 +117,7 @@ async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> Asyn
             read_only_key=READ_ONLY_KEY,
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
+            settings=[SettingsRow("ARI_AGENT_CONCURRENCY_LIMIT", "calls at the same time", "20", "7")],
             web_calls=Registrar(store, new_call_id=new_call_id, now_ms=lambda: clock.now_ms),
         )
     )

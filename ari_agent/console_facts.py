@@ -1,45 +1,54 @@
-"""The settings of the controller as a page explains them, without a value that may be a secret. Pure."""
+"""What the console tells of this installation: its settings, without secrets, and what agents find here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.config import MAY_HOLD_SECRETS, PREFIX, Settings
+from ari_agent.console.dependencies import SettingsRow
+from ari_agent.console.installation import Installation
+from ari_agent.routing.agent_choice import Serves
 from ari_agent.setting_values import Address, PortRange
+from ari_agent.speech.voices import Voices
 
 _LONGEST: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsRow:
-    """One setting. name: of its variable. default: as people write it. here: what is set here; "" where nothing is."""
-
-    name: str
-    meaning: str
-    default: str
-    here: str
-
-
-def settings_rows(settings: Settings | None, redaction: Redaction) -> Sequence[SettingsRow]:
-    """Return all settings in the order of config.py. settings: as they are here; None: that is not known.
+def settings_rows(settings: Settings) -> Sequence[SettingsRow]:
+    """Return all settings in the order of config.py, and what they are here.
 
     Of a setting whose name or kind may mean a secret, only that it is set is told.
     """
+    redaction = Redaction(settings.secrets)
     return [
         SettingsRow(
             name=PREFIX + name.upper(),
             meaning=field.description or "",
             default=_default(field),
-            here=_here(settings, name, redaction) if settings and name in settings.model_fields_set else "",
+            here=_here(settings, name, redaction) if name in settings.model_fields_set else "",
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def installation(settings: Settings, speech: Speech | None, serves: Serves) -> Installation:
+    """Return what agents find here, for the console. speech: who listens and speaks. serves: what takes calls."""
+    listens, speaks = speech.providers if speech else ("", "")
+    return Installation(
+        serves=serves,
+        listens=listens,
+        speaks=speaks,
+        voices=speech.voices if speech else Voices(),
+        llm_model=settings.llm_model,
+        speaking_model=settings.has_realtime,
+        webhook_url=settings.webhook_url or "",
+    )
 
 
 def _here(settings: Settings, name: str, redaction: Redaction) -> str:

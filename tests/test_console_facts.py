@@ -1,4 +1,4 @@
-"""The page of all settings: what each means, and no value that may be a secret."""
+"""What the console tells of settings: what each means, and no value that may be a secret."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.config import PREFIX, Settings, load
-from ari_agent.console.settings_table import SettingsRow, settings_rows
-from tests.console.conftest import Browser, text_of
+from ari_agent.console.dependencies import SettingsRow
+from ari_agent.console_facts import settings_rows
 
 SET = {
     "API_KEY": "hunter22",
@@ -34,7 +33,7 @@ def rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, SettingsR
     for name, value in SET.items():
         monkeypatch.setenv(PREFIX + name, value)
     settings = load()
-    return {row.name.removeprefix(PREFIX): row for row in settings_rows(settings, Redaction(settings.secrets))}
+    return {row.name.removeprefix(PREFIX): row for row in settings_rows(settings)}
 
 
 def test_no_value_of_a_setting_that_may_hold_a_secret_is_told(rows: dict[str, SettingsRow]) -> None:
@@ -56,19 +55,3 @@ def test_other_values_are_told_as_people_write_them(rows: dict[str, SettingsRow]
 def test_each_setting_is_there_with_its_meaning(rows: dict[str, SettingsRow]) -> None:
     assert list(rows) == [name.upper() for name in Settings.model_fields]
     assert all(row.meaning and row.default for row in rows.values())
-    assert {row.here for row in settings_rows(None, Redaction())} == {""}
-
-
-async def test_the_pages_are_shown(browser: Browser) -> None:
-    page = await text_of(browser, "/console/settings")
-    assert page.count("<code>ARI_AGENT_") == len(Settings.model_fields)
-    answer = await browser.get("/console/api")
-    policy = answer.headers["Content-Security-Policy"]
-    assert "script-src 'self'; style-src 'self' 'unsafe-inline'; " in policy and "unsafe-eval" not in policy
-    assert "unsafe-inline" not in (await browser.get("/console/settings")).headers["Content-Security-Policy"]
-
-
-async def test_docs_lead_to_the_page_about_the_api(stranger: Browser) -> None:
-    answer = await stranger.get("/docs", allow_redirects=False)
-    assert (answer.status, answer.headers["Location"]) == (302, "/console/api")
-    assert "/console/login?next=/console/api" in str((await stranger.get("/docs")).url)
