@@ -661,13 +661,13 @@ CONSTRUCTS: Final = frozenset(
     {
         "__main__",
         "app",
-        "console_facts",
         "conversation_analyses",
         "demo",
         "http_listener",
         "metric_samples",
         "probes",
         "self_check",
+        "serve",
         "services",
     }
 )
