@@ -34,6 +34,7 @@ from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
+from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.calls.public_log.public_logs import PublicLogs
 from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.record_writer import RecordWriter
@@ -52,6 +53,7 @@ from ari_agent.clock import now_ms
 from ari_agent.config import Settings
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console_facts import installation, settings_rows
 from ari_agent.console_tools import check_runs, number_tools
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
@@ -114,7 +116,7 @@ async def controller(
         chats = _chats(shared)
         api = _api(shared, calls, chats)
         if settings.console == "on":
-            api.add_subapp(console.PREFIX, _console(shared, calls))
+            console.put_under(api, _console(shared, calls))
         await listen(stack, api, settings)
         beside("registrar", calls.registrar.run())
         freeze_garbage_collector()  # everything is loaded, and no call runs yet
@@ -422,6 +424,10 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
                 has_prompts=shared.prompts is not None,
             ),
             checks=check_runs(settings, shared.ari, shared.speech),
+            web_calls=calls.registrar,
+            installation=installation(settings, shared.speech, shared.serves),
+            redaction=Redaction(settings.secrets),
+            settings=settings_rows(settings),
         )
     )
     app[HAS_OWN_LOGIN] = True

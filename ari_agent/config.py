@@ -43,7 +43,7 @@ from ari_agent.setting_values import (
 log = logging.getLogger(__name__)
 
 PREFIX = "ARI_AGENT_"
-_MAY_HOLD_SECRETS = re.compile(r"PASSWORD|KEY|_URL$")  # a URL has room for a password
+MAY_HOLD_SECRETS = re.compile(r"PASSWORD|KEY|_URL$")  # a URL has room for a password
 
 
 OF_OTHERS: Final = frozenset(
@@ -364,7 +364,7 @@ def _complaint(error: ValidationError) -> str:
     for problem in error.errors():
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
         message = _PLAINLY.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
-        given = "" if _MAY_HOLD_SECRETS.search(name) else f" (given: {problem['input']!r})"
+        given = "" if MAY_HOLD_SECRETS.search(name) else f" (given: {problem['input']!r})"
         lines.append(f"{name}: {message}{given}")
     return "; ".join(lines)
 

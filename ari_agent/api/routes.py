@@ -57,7 +57,7 @@ RESOURCES: Final[Mapping[str, Sequence[Route]]] = {
 
 ROUTES: Final[Sequence[Route]] = tuple(route for routes in RESOURCES.values() for route in routes)
 PUBLIC_PATHS: Final = frozenset(
-    {"/openapi.json", audio_websocket.PATH, artefacts.PATH} | {route.path for route in ROUTES if route.public}
+    {"/openapi.json", "/docs", audio_websocket.PATH, artefacts.PATH} | {route.path for route in ROUTES if route.public}
 )
 """Open to whoever reaches the port: by default that is this machine alone (BIND is loopback). Health, metrics and the
 description of the API hold no secret and nothing about a single call; where the port is public and they shall not be,

@@ -154,21 +154,21 @@ class Registrar:
         log.info("phone call registered", extra={"call_id": call.call_id, "agent_id": agent.agent_id})
         return call
 
-    async def create_web_call(self, request: WebCallCreate) -> Call:
+    async def create_web_call(self, request: WebCallCreate, audio: AudioFormat = WEB_AUDIO) -> Call:
         """Register a call that begins when its user opens the audio websocket within JOIN_MS.
 
         Raises:
             As `register_phone_call`.
         """
-        call, _ = await self._web_call(request)
+        call, _ = await self._web_call(request, audio)
         return call
 
     async def web_call_ticket(self, request: WebCallCreate) -> WebCallTicket:
         """Do the same as `create_web_call`, with the answer of the API's third version."""
-        call, expires_ms = await self._web_call(request)
+        call, expires_ms = await self._web_call(request, WEB_AUDIO)
         return WebCallTicket(access_token=call.access_token or "", call_id=call.call_id, expires_at=expires_ms)
 
-    async def _web_call(self, request: WebCallCreate) -> tuple[Call, int]:
+    async def _web_call(self, request: WebCallCreate, audio: AudioFormat) -> tuple[Call, int]:
         agent = await self._agent(request.agent_id, request.agent_version, request.agent_override)
         call = _as_web_call(
             self._phone_call(
@@ -185,7 +185,7 @@ class Registrar:
         registration = Registration(
             call_id=call.call_id,
             agent=agent,
-            audio=WEB_AUDIO,
+            audio=audio,
             expires_ms=expires_ms,
             overdue=DisconnectionReason.ERROR_USER_NOT_JOINED,
         )

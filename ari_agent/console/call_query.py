@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from ari_agent.console.said_words import SHORTEST, SaidWords
+from ari_agent.console.words import readable
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.store.call_filter import AnyFilter, AnyOf, Filter, FilterField, FilterOp
 
@@ -40,7 +41,7 @@ class CallQuery:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> CallQuery:
         """Return what a query string asks for; names that are unknown are passed over."""
-        return cls(**{name: _readable(query.get(name, "")[:_LONGEST]) for name in cls.__slots__})
+        return cls(**{name: readable(query.get(name, "")[:_LONGEST]) for name in cls.__slots__})
 
     def problems(self) -> Sequence[str]:
         """Return what cannot be looked for, in sentences that say what would be right."""
@@ -108,11 +109,6 @@ _EXACT: Final = {
     FilterField.CALL_STATUS: "status",
     FilterField.DIRECTION: "direction",
 }
-
-
-def _readable(text: str) -> str:
-    """Return a text without what no field holds and a database refuses, such as NUL."""
-    return "".join(filter(str.isprintable, text)).strip()
 
 
 def _dialled(number: str) -> str:

@@ -8,6 +8,9 @@ from typing import Final
 from aiohttp import web
 
 from ari_agent.console import (
+    agent_list,
+    agent_page,
+    api_pages,
     call_control,
     call_list,
     call_page,
@@ -21,6 +24,7 @@ from ari_agent.console import (
     number_page,
     shared_call,
     static_files,
+    talk,
     webhook_list,
     webhook_page,
 )
@@ -62,6 +66,12 @@ _ROUTES: Final = (
     web.get("/webhooks/{webhook_id}", webhook_page.show_webhook),
     web.get("/webhooks/{webhook_id}/delivery", webhook_page.show_delivery),
     web.post("/webhooks/{webhook_id}/replay", webhook_page.replay),
+    web.get("/agents", agent_list.show_agents),
+    web.get("/agents/{agent_id}", agent_page.show_agent),
+    web.get("/agents/{agent_id}/talk", talk.show_talk),
+    web.post("/agents/{agent_id}/talk", talk.register_talk),
+    web.get("/api", api_pages.show_api),
+    web.get("/settings", api_pages.show_settings),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -83,6 +93,12 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app.add_routes(_ROUTES)
     app.on_shutdown.append(_close_feeds)
     return app
+
+
+def put_under(api: web.Application, pages: web.Application) -> None:
+    """Put the pages under /console of the API's application, and the way to the one that explains it at /docs."""
+    api.add_subapp(PREFIX, pages)
+    api.router.add_get("/docs", api_pages.to_api_page)
 
 
 async def _close_feeds(app: web.Application) -> None:

@@ -11,8 +11,10 @@ from aiohttp import web
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.clock import now_ms
 from ari_agent.console.check_runs import CheckRuns
+from ari_agent.console.installation import Installation
 from ari_agent.console.login_session import LoginSession, LoginSigner
 from ari_agent.console.number_tools import NumberTools
 from ari_agent.console.pages import Pages
@@ -25,6 +27,7 @@ from ari_agent.contract.call_control import (
     TransferOutcome,
     TransferRequest,
 )
+from ari_agent.contract.registered_call import AudioFormat, WebCallCreate
 from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.store.store import Store
 
@@ -98,6 +101,26 @@ class HealthSources:
     nodes: Callable[[], Sequence[Node]] = tuple
 
 
+class WebCalls(Protocol):
+    """Registers calls without Asterisk, which begin when their audio websocket is opened."""
+
+    async def create_web_call(self, request: WebCallCreate, audio: AudioFormat = ...) -> Call:
+        """Register a call with this agent, whose audio travels like that. Raises as calls/registrar.py does."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsRow:
+    """A setting of the controller. name: of its variable. default: as people write it. here: what is set; "" if none.
+
+    Neither default nor here holds a secret.
+    """
+
+    name: str
+    meaning: str
+    default: str
+    here: str
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
     """What `build_console` needs from the rest of the product.
@@ -106,8 +129,10 @@ class ConsoleDependencies:
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. health: where it learns
     how the product is.
     artefacts: recordings and logs of calls. numbers: what the pages of numbers ask, and checks: what runs `ari-agent
-    check`; None: there are no such pages. now_ms: milliseconds since 1970. read_within_s: how long a browser may leave
-    a piece of a long answer unread. transfer_timeout_s: how long a transfer is waited for.
+    check`; None: there are no such pages. web_calls: for talks with an agent; None where there are none. installation:
+    what agents find here. redaction: takes secrets out of what is shown of agents. settings: of the whole controller.
+    now_ms: milliseconds since 1970. read_within_s: how long a browser may leave a piece of a long answer unread.
+    transfer_timeout_s: how long a transfer is waited for.
     """
 
     store: Store
@@ -120,6 +145,10 @@ class ConsoleDependencies:
     artefacts: Artefacts | None = None
     numbers: NumberTools | None = None
     checks: CheckRuns | None = None
+    web_calls: WebCalls | None = None
+    installation: Installation = field(default_factory=Installation)
+    redaction: Redaction = field(default_factory=Redaction, repr=False)
+    settings: Sequence[SettingsRow] = ()
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
     transfer_timeout_s: float = TRANSFER_TIMEOUT_S

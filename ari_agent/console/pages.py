@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from aiohttp import web
@@ -32,8 +34,23 @@ GUARDS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Permissions-Policy": "microphone=(), camera=(), geolocation=()",
 }
 """The headers of every answer that does not say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one page may do beyond what all may. policy: directives of its Content-Security-Policy, in place of ours.
+
+    microphone: the page may ask for it (W3C, "Permissions Policy").
+    """
+
+    policy: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    microphone: bool = False
+
+
+NOTHING_MORE: Final = Allowance()
 
 
 class Pages:
@@ -76,22 +93,32 @@ class Pages:
             headers=headers(secrets.token_urlsafe(16)),
         )
 
-    def page(self, template: str, session: LoginSession | None, *, status: int = 200, **values: object) -> web.Response:
+    def page(
+        self,
+        template: str,
+        session: LoginSession | None,
+        *,
+        status: int = 200,
+        allowance: Allowance = NOTHING_MORE,
+        **values: object,
+    ) -> web.Response:
         """Return a whole page for somebody who is logged in, or for a stranger where `session` is None."""
         nonce = secrets.token_urlsafe(16)
         token = self._signer.csrf_token(session) if session else ""
         text = self.fragment(template, {**values, "session": session, "csrf_token": token, "style_nonce": nonce})
         # replace: a call in progress may hold half a surrogate pair, which no page can
         body = text.encode("utf-8", "replace")
-        return web.Response(body=body, content_type="text/html", charset="utf-8", status=status, headers=headers(nonce))
+        return web.Response(
+            body=body, content_type="text/html", charset="utf-8", status=status, headers=headers(nonce, allowance)
+        )
 
 
-def headers(style_nonce: str) -> Mapping[str, str]:
+def headers(style_nonce: str, allowance: Allowance = NOTHING_MORE) -> Mapping[str, str]:
     """Return the headers of a page. style_nonce: lets the player's own style in, and no other.
 
     Source: W3C, "Content Security Policy Level 3".
     """
-    policy: dict[str, Any] = {
+    policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": f"'self' 'nonce-{style_nonce}'",
@@ -101,5 +128,10 @@ def headers(style_nonce: str) -> Mapping[str, str]:
         "form-action": "'self'",
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
+        **allowance.policy,
     }
-    return {**GUARDS, "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items())}
+    return {
+        **GUARDS,
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        **({"Permissions-Policy": "microphone=(self), camera=(), geolocation=()"} if allowance.microphone else {}),
+    }

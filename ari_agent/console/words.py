@@ -42,5 +42,10 @@ def cents(value: float | None) -> str:
     return NONE if value is None else f"{value:.2f} ct"
 
 
+def readable(text: str) -> str:
+    """Return a text without what no field holds and a database refuses, such as NUL."""
+    return "".join(filter(str.isprintable, text)).strip()
+
+
 def _moment(at_ms: float) -> datetime:
     return datetime.fromtimestamp(min(at_ms, _LAST_MS) / 1000, UTC)

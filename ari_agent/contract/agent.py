@@ -79,62 +79,118 @@ class AgentSettings(CommonSettings):
     voice_id: Identifier | None = Field(
         default=None, description="Required, except for an audio-websocket agent: that one brings its own voice."
     )
-    voice_model: Identifier | None = None
-    fallback_voice_ids: Strings | None = None
-    voice_temperature: UpToTwo = 1.0
-    voice_speed: Annotated[float, Field(strict=True, ge=0.5, le=2)] = 1.0
-    volume: UpToTwo = 1.0
-    enable_dynamic_voice_speed: Flag = False
-    enable_dynamic_responsiveness: Flag = False
-    enable_expressive_mode: Flag = False
-    expressive_mode_prompt: str | None = None
-    expressive_emotion_tags: Strings | None = None
-    pronunciation_dictionary: Many[PronunciationEntry] | None = None
-    normalize_for_speech: Flag = False
+    voice_model: Identifier | None = Field(default=None, description="The model of the voice's provider that speaks.")
+    fallback_voice_ids: Strings | None = Field(
+        default=None, description="Voices that speak where voice_id cannot, in this order."
+    )
+    voice_temperature: UpToTwo = Field(default=1.0, description="How much the voice varies.")
+    voice_speed: Annotated[float, Field(strict=True, ge=0.5, le=2)] = Field(
+        default=1.0, description="How fast the voice speaks; 1 is as it was made."
+    )
+    volume: UpToTwo = Field(default=1.0, description="How loud the agent is; 1 leaves its audio as it is.")
+    enable_dynamic_voice_speed: Flag = Field(default=False, description="The voice follows the caller's speed.")
+    enable_dynamic_responsiveness: Flag = Field(
+        default=False, description="The time until an answer follows the caller's pace."
+    )
+    enable_expressive_mode: Flag = Field(default=False, description="The voice expresses emotions.")
+    expressive_mode_prompt: str | None = Field(default=None, description="Which emotions are expressed, and when.")
+    expressive_emotion_tags: Strings | None = Field(default=None, description="The emotions that may be expressed.")
+    pronunciation_dictionary: Many[PronunciationEntry] | None = Field(
+        default=None, description="How single words are pronounced."
+    )
+    normalize_for_speech: Flag = Field(
+        default=False, description="Numbers, dates and the like are written out before they are spoken."
+    )
 
-    responsiveness: Fraction = 1.0
-    interruption_sensitivity: Fraction = 1.0
-    enable_backchannel: Flag = False
-    backchannel_frequency: Fraction = 0.8
-    backchannel_words: Strings | None = None
-    reminder_trigger_ms: Annotated[float, Field(strict=True, gt=0)] = 10_000
-    reminder_max_count: Count = 1
+    responsiveness: Fraction = Field(
+        default=1.0, description="How soon the agent answers after the caller has stopped; less waits longer."
+    )
+    interruption_sensitivity: Fraction = Field(
+        default=1.0, description="How readily the agent stops when the caller speaks; 0 never."
+    )
+    enable_backchannel: Flag = Field(
+        default=False, description='The agent says "yeah" or "uh-huh" while the caller speaks.'
+    )
+    backchannel_frequency: Fraction = Field(default=0.8, description="How often it does.")
+    backchannel_words: Strings | None = Field(default=None, description="What it says then.")
+    reminder_trigger_ms: Annotated[float, Field(strict=True, gt=0)] = Field(
+        default=10_000, description="How long both are silent before the agent asks whether the caller is still there."
+    )
+    reminder_max_count: Count = Field(default=1, description="How often it asks; 0 never.")
     ambient_sound: (
         Literal["coffee-shop", "convention-hall", "summer-outdoor", "mountain-outdoor", "static-noise", "call-center"]
         | None
-    ) = None
-    ambient_sound_volume: UpToTwo = 1.0
-    begin_message_delay_ms: Annotated[int, Field(strict=True, ge=0, le=5000), INTEGRAL] = 0
-
-    stt_mode: Literal["fast", "accurate", "custom"] = "fast"
-    custom_stt_config: CustomSttConfig | None = None
-    vocab_specialization: Literal["general", "medical"] = "general"
-    boosted_keywords: Strings | None = None
-    denoising_mode: Literal["no-denoise", "noise-cancellation", "noise-and-background-speech-cancellation"] = (
-        "noise-cancellation"
+    ) = Field(default=None, description="The sound behind the agent's voice; null: none.")
+    ambient_sound_volume: UpToTwo = Field(default=1.0, description="How loud that sound is.")
+    begin_message_delay_ms: Annotated[int, Field(strict=True, ge=0, le=5000), INTEGRAL] = Field(
+        default=0, description="How long the agent waits before its first words."
     )
-    denoising_enhancement_level: Fraction | None = 0.8
 
-    end_call_after_silence_ms: Annotated[int, Field(strict=True, ge=10_000, le=2**31 - 1), INTEGRAL] = 600_000
-    max_call_duration_ms: Annotated[int, Field(strict=True, ge=60_000, le=7_200_000), INTEGRAL] = 3_600_000
-    ring_duration_ms: Annotated[int, Field(strict=True, ge=5000, le=300_000), INTEGRAL] = 30_000
-    voicemail_option: VoicemailOption | None = None
-    voicemail_detection_timeout_ms: Annotated[int, Field(strict=True, ge=5000, le=180_000), INTEGRAL] = 30_000
-    ivr_option: IvrOption | None = None
-    call_screening_option: CallScreeningOption | None = None
-    allow_user_dtmf: Flag = True
-    allow_dtmf_interruption: Flag = False
-    user_dtmf_options: UserDtmfOptions | None = None
-    enable_dnc_detection: Flag = False
+    stt_mode: Literal["fast", "accurate", "custom"] = Field(
+        default="fast", description="Whether speech is recognised fast, accurately, or as custom_stt_config says."
+    )
+    custom_stt_config: CustomSttConfig | None = Field(
+        default=None, description="Which provider recognises speech, and how long a pause ends a turn."
+    )
+    vocab_specialization: Literal["general", "medical"] = Field(
+        default="general", description="The field whose words are recognised better."
+    )
+    boosted_keywords: Strings | None = Field(
+        default=None, description="Words and names that are to be recognised, if in doubt."
+    )
+    denoising_mode: Literal["no-denoise", "noise-cancellation", "noise-and-background-speech-cancellation"] = Field(
+        default="noise-cancellation", description="What is taken out of the caller's audio."
+    )
+    denoising_enhancement_level: Fraction | None = Field(default=0.8, description="How much of it is taken out.")
 
-    webhook_events: Many[AgentWebhookEvent] | None = DEFAULT_WEBHOOK_EVENTS
+    end_call_after_silence_ms: Annotated[int, Field(strict=True, ge=10_000, le=2**31 - 1), INTEGRAL] = Field(
+        default=600_000, description="How long nobody may speak before the call is ended."
+    )
+    max_call_duration_ms: Annotated[int, Field(strict=True, ge=60_000, le=7_200_000), INTEGRAL] = Field(
+        default=3_600_000, description="How long a call may last."
+    )
+    ring_duration_ms: Annotated[int, Field(strict=True, ge=5000, le=300_000), INTEGRAL] = Field(
+        default=30_000, description="How long an outbound call rings before it counts as not answered."
+    )
+    voicemail_option: VoicemailOption | None = Field(
+        default=None, description="What the agent does when a voicemail box answers; null: it talks on."
+    )
+    voicemail_detection_timeout_ms: Annotated[int, Field(strict=True, ge=5000, le=180_000), INTEGRAL] = Field(
+        default=30_000, description="How long a voicemail box is looked for."
+    )
+    ivr_option: IvrOption | None = Field(default=None, description="What the agent does when a phone menu answers.")
+    call_screening_option: CallScreeningOption | None = Field(
+        default=None, description="What the agent says to a call screen."
+    )
+    allow_user_dtmf: Flag = Field(default=True, description="The agent is told of the keys that the caller presses.")
+    allow_dtmf_interruption: Flag = Field(default=False, description="A key stops what the agent says.")
+    user_dtmf_options: UserDtmfOptions | None = Field(
+        default=None, description="How many keys belong together, and which one ends them."
+    )
+    enable_dnc_detection: Flag = Field(default=False, description="A caller's wish not to be called again is found.")
 
-    recording: Recording | None = Field(default=None, description="null: as ARI_AGENT_RECORDING says")
-    recording_beep_s: BeepInterval | None = Field(default=None, description="null: as ARI_AGENT_RECORDING_BEEP_S says")
-    recording_consent: RecordingConsent | None = None
-    data_storage_setting: DataStorageSetting = "everything"
-    post_call_analysis_data: Many[PostCallAnalysis] | None = None
-    post_call_analysis_model: Identifier | None = None
+    webhook_events: Many[AgentWebhookEvent] | None = Field(
+        default=DEFAULT_WEBHOOK_EVENTS,
+        description="Which events are sent; null: those that begin, end and analyse a conversation.",
+    )
+
+    recording: Recording | None = Field(
+        default=None, description="Whether calls are recorded; null: as ARI_AGENT_RECORDING says."
+    )
+    recording_beep_s: BeepInterval | None = Field(
+        default=None,
+        description="Seconds between tones that say that a call is recorded; null: as ARI_AGENT_RECORDING_BEEP_S says.",
+    )
+    recording_consent: RecordingConsent | None = Field(
+        default=None, description="What callers hear of the recording, and what they must do to agree."
+    )
+    data_storage_setting: DataStorageSetting = Field(
+        default="everything", description="How much of a conversation is kept."
+    )
+    post_call_analysis_data: Many[PostCallAnalysis] | None = Field(
+        default=None, description="What a model is asked about each call once it is over."
+    )
+    post_call_analysis_model: Identifier | None = Field(default=None, description="The model that is asked.")
 
     OLDER_KEYS: ClassVar[frozenset[str]] = frozenset(
         {
@@ -156,7 +212,7 @@ class _WholeAgent(AgentSettings):
     """Settings of a whole agent, checked against one another; an update of an agent is checked once it is applied."""
 
     response_engine: ResponseEngine
-    is_transfer_agent: Flag = False
+    is_transfer_agent: Flag = Field(default=False, description="It takes part in agentic warm transfers alone.")
 
     @model_validator(mode="after")
     def _check_settings_together(self) -> Self:

@@ -36,25 +36,54 @@ AgentName = Annotated[str, Field(max_length=1000)]
 class CommonSettings(ContractModel):
     """The settings that agents for calls and chat agents have in common, with defaults; times in milliseconds."""
 
-    agent_name: AgentName | None = None
-    version_title: str | None = None
-    version_description: str | None = None
-    language: Locale | Annotated[Many[Locale], Field(min_length=1)] = "en-US"
-    timezone: TimeZone | None = "America/Los_Angeles"
+    agent_name: AgentName | None = Field(
+        default=None, description="What people call the agent; callers do not hear it."
+    )
+    version_title: str | None = Field(default=None, description="What people call this version.")
+    version_description: str | None = Field(default=None, description="What is new in this version, for people.")
+    language: Locale | Annotated[Many[Locale], Field(min_length=1)] = Field(
+        default="en-US", description="The language that is heard and spoken, or several; multi: any."
+    )
+    timezone: TimeZone | None = Field(
+        default="America/Los_Angeles",
+        description="The time zone of the times that the agent is told; null: America/Los_Angeles.",
+    )
 
-    webhook_url: WebhookUrl | None = None
-    webhook_timeout_ms: Annotated[int, Field(strict=True, ge=1, le=600_000), INTEGRAL] = 10_000
+    webhook_url: WebhookUrl | None = Field(
+        default=None,
+        description="Where the events of its calls or chats are sent; null: as ARI_AGENT_WEBHOOK_URL says.",
+    )
+    webhook_timeout_ms: Annotated[int, Field(strict=True, ge=1, le=600_000), INTEGRAL] = Field(
+        default=10_000, description="How long one delivery of a webhook may take."
+    )
 
-    data_storage_retention_days: Annotated[int, Field(strict=True, ge=1, le=730), INTEGRAL] | None = None
-    opt_in_signed_url: Flag = False
-    signed_url_expiration_ms: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), INTEGRAL] | None = 86_400_000
-    pii_config: PiiConfig | None = None
-    guardrail_config: GuardrailConfig | None = None
-    handbook_config: HandbookConfig | None = None
-    contact_memory_config: ContactMemoryConfig | None = None
-    pre_session_tools: Many[SessionTool] | None = None
-    post_session_tools: Many[SessionTool] | None = None
-    dial_policy: DialPolicy | None = None
+    data_storage_retention_days: Annotated[int, Field(strict=True, ge=1, le=730), INTEGRAL] | None = Field(
+        default=None,
+        description="Days after which its calls and chats are deleted; null: as ARI_AGENT_RECORD_RETENTION_DAYS says.",
+    )
+    opt_in_signed_url: Flag = Field(default=False, description="Links to recordings and logs expire.")
+    signed_url_expiration_ms: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), INTEGRAL] | None = Field(
+        default=86_400_000, description="How long such links are good; null: as ARI_AGENT_LINK_LIFETIME_S says."
+    )
+    pii_config: PiiConfig | None = Field(default=None, description="Which personal data is removed from what is kept.")
+    guardrail_config: GuardrailConfig | None = Field(
+        default=None, description="Topics that the agent is to keep out of."
+    )
+    handbook_config: HandbookConfig | None = Field(
+        default=None, description="Habits of the agent, such as repeating what it has understood."
+    )
+    contact_memory_config: ContactMemoryConfig | None = Field(
+        default=None, description="What is remembered of a caller from one call to the next."
+    )
+    pre_session_tools: Many[SessionTool] | None = Field(
+        default=None, description="Tools that run before a conversation."
+    )
+    post_session_tools: Many[SessionTool] | None = Field(
+        default=None, description="Tools that run after a conversation."
+    )
+    dial_policy: DialPolicy | None = Field(
+        default=None, description="Whom the agent may dial, within what ARI_AGENT_DIAL_POLICY allows."
+    )
 
     @property
     def pii_categories(self) -> frozenset[PiiCategory] | None:
@@ -65,11 +94,11 @@ class CommonSettings(ContractModel):
 class AgentIdentity(ContractModel):
     """The keys of an agent that the API sets itself: its id, its version and when it was last modified."""
 
-    agent_id: Identifier
-    version: AgentVersionNumber = 0
-    base_version: AgentVersionNumber | None = None
-    is_published: Flag = False
-    assigned_tags: Strings | None = None
+    agent_id: Identifier = Field(description="The id of the agent.")
+    version: AgentVersionNumber = Field(default=0, description="The number of the version, from 0.")
+    base_version: AgentVersionNumber | None = Field(default=None, description="The version that it began as.")
+    is_published: Flag = Field(default=False, description="A published version never changes.")
+    assigned_tags: Strings | None = Field(default=None, description="Names that stand for this version.")
     last_modification_timestamp: Timestamp
 
 

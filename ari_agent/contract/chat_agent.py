@@ -62,16 +62,25 @@ class ChatAgentSettings(CommonSettings):
     auto_close_message: the text that the agent sends when a chat ends because the user has not written.
     """
 
-    auto_close_message: Annotated[str, Field(max_length=16_384)] | None = None
-    end_chat_after_silence_ms: Annotated[int, Field(strict=True, ge=120_000, le=259_200_000), INTEGRAL] | None = (
-        3_600_000
+    auto_close_message: Annotated[str, Field(max_length=16_384)] | None = Field(
+        default=None, description="What is written when a chat ends because the user is silent."
+    )
+    end_chat_after_silence_ms: Annotated[int, Field(strict=True, ge=120_000, le=259_200_000), INTEGRAL] | None = Field(
+        default=3_600_000, description="How long the user may be silent before the chat is ended."
     )
 
-    webhook_events: Many[ChatWebhookEvent] | None = DEFAULT_CHAT_WEBHOOK_EVENTS
+    webhook_events: Many[ChatWebhookEvent] | None = Field(
+        default=DEFAULT_CHAT_WEBHOOK_EVENTS,
+        description="Which events are sent; null: those that begin, end and analyse a conversation.",
+    )
 
-    data_storage_setting: DataStorageSetting | None = "everything"
-    post_chat_analysis_data: Many[PostChatAnalysis] | None = None
-    post_chat_analysis_model: Identifier | None = None
+    data_storage_setting: DataStorageSetting | None = Field(
+        default="everything", description="How much of a conversation is kept."
+    )
+    post_chat_analysis_data: Many[PostChatAnalysis] | None = Field(
+        default=None, description="What a model is asked about each chat once it is over."
+    )
+    post_chat_analysis_model: Identifier | None = Field(default=None, description="The model that is asked.")
 
 
 class ChatAgentCreate(ChatAgentSettings):

@@ -148,6 +148,25 @@ def without_effect(settings: BaseModel, kind: AgentKind | None) -> Mapping[str, 
     return _found(WITHOUT_EFFECT, settings, _EVERY_KIND if kind is None else {kind})
 
 
+def every_reason(settings: BaseModel, kind: AgentKind) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The settings that have no effect for agents of this kind, whether they were given or not.
+
+    By the setting's name: each part of it without effect, by its dotted name, and the reason. A setting of which only
+    some values have no effect is there if it has one of them.
+    """
+    given = _found(WITHOUT_EFFECT, settings, {kind})
+    found: dict[str, list[tuple[str, str]]] = {}
+    for entry in WITHOUT_EFFECT:
+        name = entry.name.partition(".")[0]
+        if (
+            kind in entry.kinds
+            and name in type(settings).model_fields
+            and (entry.values is None or entry.name in given)
+        ):
+            found.setdefault(name, []).append((entry.name, entry.why))
+    return found
+
+
 def refused(settings: BaseModel, kind: AgentKind) -> Mapping[str, str]:
     """The settings of a request to create or update an agent of this kind that are refused, each with the reason."""
     return _found(REFUSED, settings, {kind})

@@ -210,12 +210,17 @@ class Agents:
 
         return await self._change(agent_id, change) or False
 
-    async def list(self, *, ascending: bool = False, limit: int = 50, pagination_key: str | None = None) -> AgentPage:
+    async def list(
+        self, *, ascending: bool = False, limit: int = 50, pagination_key: str | None = None, containing: str = ""
+    ) -> AgentPage:
         """The latest version of each agent, by last modification and then agent_id.
 
-        pagination_key: `next_key` of the page before; one that is not is taken for the beginning.
+        pagination_key: `next_key` of the page before; one that is not is taken for the beginning. containing: agents
+        whose id and settings lack this text, in upper or lower case, are left out; its letters are ASCII.
         """
         statement = latest_versions(agents, "agent_id", ascending=ascending, limit=limit, pagination_key=pagination_key)
+        if containing:
+            statement = statement.where(agents.c.document.icontains(containing, autoescape=True))
 
         def ask(connection: Connection) -> AgentPage:
             rows = connection.execute(statement).all()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine
+from ari_agent.store.agent_usage import AgentUsage
 from ari_agent.store.agents import Agents
 from ari_agent.store.analyses import Analyses
 from ari_agent.store.batches import Batches
@@ -38,6 +39,7 @@ class Store:
     def __init__(self, database_url: str, *, now_ms: Callable[[], int] = now_ms) -> None:
         self._database = Database(database_url)
         self.agents = Agents(self._database, now_ms)
+        self.agent_usage = AgentUsage(self._database)
         self.retell_llms = VersionedEngines(self._database, now_ms, PROMPTS)
         self.conversation_flows = VersionedEngines(self._database, now_ms, FLOWS)
         self.phone_numbers = PhoneNumbers(self._database, now_ms)

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from ari_agent.api.auth import HAS_OWN_LOGIN
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
 from ari_agent.asterisk.ari import Ari
@@ -27,6 +28,8 @@ from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.web.web_acceptor import WebAcceptor
+from ari_agent.console.console import build_console, put_under
+from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel
 from ari_agent.routing.dial_policy import DialRules
@@ -111,6 +114,7 @@ async def open_house(
     speech: Speech | None = None,
     voice_ends: VoiceEnds | None = None,
     realtime: RealtimeAgents | None = None,
+    has_console: bool = False,
 ) -> AsyncIterator[House]:
     """The server runs inside. store: open. speech: ears and voice of text agents. voice_ends: for turns of others.
 
@@ -166,7 +170,12 @@ async def open_house(
             has_realtime=realtime is not None,
             check_voice=partial(check_voice, voices),
         )
-        client = TestClient(TestServer(build_api(dependencies)), headers={"Authorization": f"Bearer {API_KEY}"})
+        app = build_api(dependencies)
+        if has_console:
+            pages = build_console(ConsoleDependencies(store, switchboard, API_KEY, web_calls=registrar))
+            pages[HAS_OWN_LOGIN] = True
+            put_under(app, pages)
+        client = TestClient(TestServer(app), headers={"Authorization": f"Bearer {API_KEY}"})
         await client.start_server()
         yield House(client, agents, store, registrar, switchboard, slots, clock)
         await switchboard.close()

@@ -21,15 +21,17 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
 from ari_agent.calls.call_monitoring import CallMonitoring
+from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.state import CallState
 from ari_agent.check.report import Entry
 from ari_agent.console import console
 from ari_agent.console.check_runs import CheckRuns, TellEntries
-from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console.dependencies import ConsoleDependencies, SettingsRow
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.errors import UnknownCall
 from ari_agent.http_client import http_client
+from ari_agent.ids import new_call_id
 from ari_agent.store.store import Store
 from tests.console.number_desk import NumberDesk
 
@@ -207,9 +209,11 @@ async def serve_pages(
             numbers=desk.tools,
             checks=CheckRuns(checks.run, [("Asterisk", "ari"), ("Trunks", "host")], now_ms=lambda: clock.now_ms),
             artefacts=artefacts,
+            settings=[SettingsRow("ARI_AGENT_CONCURRENCY_LIMIT", "calls at the same time", "20", "7")],
+            web_calls=Registrar(store, new_call_id=new_call_id, now_ms=lambda: clock.now_ms),
         )
     )
-    root.add_subapp(console.PREFIX, pages)
+    console.put_under(root, pages)
     root[PAGES_APP] = pages
     browser: Browser = TestClient(TestServer(root), cookie_jar=CookieJar(unsafe=True))
     async with browser:

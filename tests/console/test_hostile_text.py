@@ -13,7 +13,9 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.bound_agent import Bound, BoundAgent
 from ari_agent.check.finding import Finding, Status
 from ari_agent.check.report import Entry
-from ari_agent.contract.phone_number import PhoneNumberUpdate
+from ari_agent.contract.agent import AgentCreate, AgentUpdate
+from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
+from ari_agent.contract.retell_llm import LlmCreate, LlmUpdate
 from ari_agent.contract.trunk_status import TrunkDestinationStatus, TrunkStatus
 from ari_agent.contract.webhook_attempt import WebhookAttempt
 from ari_agent.contract.webhook_event import WebhookEvent, WebhookEventName
@@ -147,6 +149,44 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
         await store.calls.delete(call.call_id)
 
 
+def agent_that_says(text: str) -> dict[str, object]:
+    custom = {"type": "custom", "name": "x", "url": "https://x.example", "description": text}
+    return {
+        "agent_name": text[:1000],
+        "version_title": text,
+        "version_description": text,
+        "expressive_mode_prompt": text,
+        "boosted_keywords": [text],
+        "voice_id": text[:256] or "v",
+        "voicemail_option": {"action": {"type": "static_text", "text": text}},
+        "pre_session_tools": [custom],
+    }
+
+
+async def test_a_hundred_hostile_texts_of_agents_and_prompts_are_text(browser: Browser, store: Store) -> None:
+    llm = await store.retell_llms.create(LlmCreate(general_prompt="x"))
+    engine = {"type": "retell-llm", "llm_id": llm.llm_id}
+    made = AgentCreate.model_validate({"response_engine": engine, **agent_that_says("x55")})
+    agent = await store.agents.create(made)
+    bound = {"phone_number": "+14155550100", "inbound_agents": [{"agent_id": agent.agent_id, "weight": 1}]}
+    number = PhoneNumber.model_validate({**bound, "nickname": "x55", "last_modification_timestamp": 1})
+    await store.phone_numbers.create(number)
+    await store.agents.publish(agent.agent_id, None)
+    await store.agents.update(agent.agent_id, AgentUpdate(agent_name="other"))
+    path = f"/console/agents/{agent.agent_id}"
+    for place, text in enumerate(["harmless x55", *CORPUS]):
+        prompt = {"general_prompt": text, "begin_message": text, "s2s_model": text[:256] or "m"}
+        await store.retell_llms.update(llm.llm_id, LlmUpdate.model_validate(prompt))
+        await store.agents.update(agent.agent_id, AgentUpdate.model_validate(agent_that_says(text)))
+        pages = [Page(await text_of(browser, each)) for each in ("/console/agents", path, f"{path}/talk")]
+        if place == 0:
+            expected = [shape(page) for page in pages]
+        assert [shape(page) for page in pages] == expected, text
+        shown = "".join(text[:60].split())
+        assert shown in "".join(pages[0].text.split()), text
+        assert "".join(pages[1].text.split()).count(shown) >= 3, text
+
+
 async def pages_of_numbers(browser: Browser, desk: NumberDesk, checks: Checks, texts: list[str]) -> list[Page]:
     """The pages of numbers and of checks, whose every field somebody has filled with these texts."""
     found = await desk.store.agents.get(await desk.agent())
@@ -225,4 +265,11 @@ async def test_what_is_looked_for_among_webhooks_is_text_as_well(browser: Browse
     plain = shape(Page(await text_of(browser, "/console/webhooks?host=x/55&call=x/55&event=x55")))
     for text in CORPUS:
         answer = await browser.get("/console/webhooks", params={"host": f"{text}/", "call": f"{text}/", "event": text})
+        assert shape(Page(await answer.text())) == plain, text
+
+
+async def test_what_is_looked_for_among_agents_is_text_as_well(browser: Browser) -> None:
+    plain = shape(Page(await text_of(browser, "/console/agents?name=x55")))
+    for text in CORPUS:
+        answer = await browser.get("/console/agents", params={"name": text, "after": text})
         assert shape(Page(await answer.text())) == plain, text

@@ -1,0 +1,82 @@
+"""What the console tells of this installation: its settings, without secrets, and what agents find here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.public_log.log_redaction import Redaction
+from ari_agent.config import MAY_HOLD_SECRETS, PREFIX, Settings
+from ari_agent.console.dependencies import SettingsRow
+from ari_agent.console.installation import Installation
+from ari_agent.routing.agent_choice import Serves
+from ari_agent.setting_values import Address, PortRange
+from ari_agent.speech.voices import Voices
+
+_LONGEST: Final = 300
+
+
+def settings_rows(settings: Settings) -> Sequence[SettingsRow]:
+    """Return all settings in the order of config.py, and what they are here.
+
+    Of a setting whose name or kind may mean a secret, only that it is set is told.
+    """
+    redaction = Redaction(settings.secrets)
+    return [
+        SettingsRow(
+            name=PREFIX + name.upper(),
+            meaning=field.description or "",
+            default=_default(field),
+            here=_here(settings, name, redaction) if name in settings.model_fields_set else "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def installation(settings: Settings, speech: Speech | None, serves: Serves) -> Installation:
+    """Return what agents find here, for the console. speech: who listens and speaks. serves: what takes calls."""
+    listens, speaks = speech.providers if speech else ("", "")
+    return Installation(
+        serves=serves,
+        listens=listens,
+        speaks=speaks,
+        voices=speech.voices if speech else Voices(),
+        llm_model=settings.llm_model,
+        speaking_model=settings.has_realtime,
+        webhook_url=settings.webhook_url or "",
+    )
+
+
+def _here(settings: Settings, name: str, redaction: Redaction) -> str:
+    value = getattr(settings, name)
+    if isinstance(value, SecretStr) and not value.get_secret_value():
+        return "set to nothing"
+    if isinstance(value, SecretStr) or MAY_HOLD_SECRETS.search(name.upper()):
+        return "set"
+    return redaction.text(_written(value))[:_LONGEST]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "found at the start"
+    return _written(field.default)
+
+
+def _written(value: object) -> str:
+    match value:
+        case None | "" | SecretStr():
+            return "none"
+        case bool():
+            return str(value).lower()
+        case Address(host, port):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case PortRange(first, last):
+            return str(first) if first == last else f"{first}-{last}"
+        case BaseModel():
+            return value.model_dump_json(exclude_defaults=True)
+        case _:
+            return str(value)
