@@ -74,6 +74,7 @@ from ari_agent.routing.agent_choice import Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
+    browser_phone,
     opened_artefacts,
     opened_prompts,
     opened_store,
@@ -442,6 +443,7 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             probes=probes(shared.ari, shared.database, calls.switchboard),
             slots=calls.slots,
             artefacts=shared.artefacts,
+            phone=browser_phone(settings, shared.http),
         )
     )
     app[HAS_OWN_LOGIN] = True

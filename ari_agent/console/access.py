@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, SIGNER, Handler
 from ari_agent.console.form import read_form
+from ari_agent.console.login_session import LoginSession
 from ari_agent.errors import (
     ApiError,
     ArtefactError,
@@ -79,11 +80,22 @@ async def require_login(request: web.Request, handler: Handler) -> web.StreamRes
     if session is None:
         return _to_login(request)
     if request.method not in _SAFE:
-        if not signer.is_csrf_token(session, await _given_token(request)):
-            raise ApiError(403, _NOT_OURS)
-        if not session.may_change and request.path != "/console/logout":
-            raise ApiError(403, "you are logged in with the key that may only look")
+        check_change(request, session, await _given_token(request), may_look=request.path == "/console/logout")
     return await handler(request)
+
+
+def check_change(request: web.Request, session: LoginSession, token: str, *, may_look: bool = False) -> None:
+    """Let a change pass that brings the login's token, of somebody who may change something.
+
+    may_look: also of somebody who may only look.
+
+    Raises:
+        ApiError: 403, with what is wrong.
+    """
+    if not request.app[SIGNER].is_csrf_token(session, token):
+        raise ApiError(403, _NOT_OURS)
+    if not session.may_change and not may_look:
+        raise ApiError(403, "you are logged in with the key that may only look")
 
 
 def see_other(path: str) -> web.Response:

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import call_list, call_page, login, now, static_files
+from ari_agent.console import call_list, call_page, login, now, phone, static_files
 from ari_agent.console.access import require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
@@ -23,6 +23,8 @@ _ROUTES: Final = (
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
     web.post("/calls/{call_id}/hang-up", call_page.hang_up),
+    web.get("/phone", phone.show_phone),
+    web.get("/phone/sip", phone.carry_sip, allow_head=False),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -39,8 +41,9 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
     login.remember_logins(app)
+    app[phone.OPEN_LINES] = set()
     app.add_routes(_ROUTES)
-    app.on_shutdown.append(_close_feeds)
+    app.on_shutdown.extend((_close_feeds, phone.close_lines))
     return app
 
 

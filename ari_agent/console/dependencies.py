@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -47,6 +48,27 @@ class LiveCalls(Protocol):
         """Ask for the end of a call. Raises UnknownCall for one that is not live."""
 
 
+class PhoneLine(Protocol):
+    """The way of one page's SIP messages to Asterisk and back."""
+
+    async def send(self, message: str) -> None:
+        """Send a SIP message of the page. Raises ConnectionError where the line has closed."""
+
+    def messages(self) -> AsyncIterator[str]:
+        """Yield the SIP messages of Asterisk until it closes the line."""
+
+
+class Phone(Protocol):
+    """The account with which pages of the console call and are called."""
+
+    @property
+    def account(self) -> str:
+        """The account's name, which is the user of its SIP address."""
+
+    def line(self) -> AbstractAsyncContextManager[PhoneLine]:
+        """Open a line for a page. Raises AsteriskError where Asterisk does not take it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
     """What `build_console` needs from the rest of the product.
@@ -55,7 +77,7 @@ class ConsoleDependencies:
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. probes: what is asked
     about the health of each part, by its name: None when all is well, else what is missing in a few words.
     artefacts: recordings and logs of calls. now_ms: milliseconds since 1970. read_within_s: how long a browser may
-    leave a piece of a long answer unread.
+    leave a piece of a long answer unread. phone: the telephone of the page Phone; None where there is none.
     """
 
     store: Store
@@ -66,6 +88,7 @@ class ConsoleDependencies:
     probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
     slots: Slots | None = None
     artefacts: Artefacts | None = None
+    phone: Phone | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
 

@@ -300,6 +300,7 @@ async def staged(
             relay = await stack.enter_async_context(TcpRelay("127.0.0.1", pbx.ari_port))
             ari_url = f"http://127.0.0.1:{relay.port}/ari"
         settings.setdefault("EXTENSIONS_CONTEXT", "desks")
+        settings.setdefault("BROWSER_PHONE_PASSWORD", pbx.browser_phone_password)
         controller = Controller(
             folder,
             ari_url=ari_url,

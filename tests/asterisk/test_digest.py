@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.demo import digest
-from ari_agent.demo.digest import UnknownChallenge
+from ari_agent.asterisk import digest
+from ari_agent.asterisk.digest import UnknownChallenge
 
 
 def _answer(challenge: str, *, password: str = "Circle Of Life", nonce: str = "0a4f113b") -> str:
