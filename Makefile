@@ -50,7 +50,7 @@ QUIETLY := log=$$(mktemp) && trap 'rm -f $$log' EXIT && run() { "$$@" >$$log 2>&
 IN_IDLE_TIME := $(if $(shell command -v chrt),chrt --idle 0,nice -n 19)
 BESIDE := $(MAKE) --no-print-directory -j
 
-.PHONY: help demo check coverage schemas test lint test-containers test-clouds root clean
+.PHONY: help demo check coverage schemas test lint test-containers test-clouds root chromium clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -77,7 +77,7 @@ check-tests:
 
 # Tests on a real Asterisk mostly wait, and go before the others, which take what time is left.
 test: ## lint, types and all tests, those on a real Asterisk included
-	$(BESIDE) $(VENV)/installed root
+	$(BESIDE) $(VENV)/installed root chromium
 	$(BESIDE) test-on-asterisk test-beside lint-beside
 	$(PYTHON_IN) -m pytest -q $(ALONE)
 
@@ -129,6 +129,9 @@ $(CLOUDS)/installed: Makefile
 
 root: # the private root with Asterisk, in the cache folder
 	@$(INSTALL) root >/dev/null
+
+chromium: # a browser for the tests of the console, which say it where there is none
+	-@$(INSTALL) chromium >/dev/null
 
 $(VENV)/installed: pyproject.toml $(INSTALL)
 	PYTHON=$(PYTHON) $(INSTALL) venv $(VENV)

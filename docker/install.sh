@@ -34,6 +34,8 @@ install.sh machine              set this machine up: Asterisk and the controller
 install.sh base SUITE           make a tar file with a minimal Debian, for `docker import`, and print its path
 install.sh flite                print the path of the speech synthesizer flite: this machine's, or one unpacked into the
                                 cache folder
+install.sh chromium [present]   print the path of the browser Chromium likewise; present: fetch nothing, and print
+                                nothing where it is not there yet
 install.sh plugins DIRECTORY    get Docker's compose and buildx into DIRECTORY, as $DOCKER_CONFIG/cli-plugins
 install.sh mirror               print the Debian mirror that this machine uses
 
@@ -148,21 +150,22 @@ os_release() { # FIELD
 # Unpack packages of this machine's own release, with whatever they need and this machine lacks, without installing
 # them: apt's lists and downloads stay in the cache folder, and the machine as it is.
 unpack() { # DIRECTORY PACKAGE...
-    local directory=$1 apt=(
+    local directory=$1 lists=$1.apt apt
+    apt=(
         apt-get -qq -o Debug::NoLocking=1 -o APT::Sandbox::User=root
-        -o Dir::State::Lists="$cache/apt/lists" -o Dir::Cache="$cache/apt" -o Dir::Cache::Archives="$cache/apt/archives"
+        -o Dir::State::Lists="$lists/lists" -o Dir::Cache="$lists" -o Dir::Cache::Archives="$lists/archives"
     )
     shift
-    rm -rf "$cache/apt"
-    mkdir -p "$directory" "$cache/apt/lists/partial" "$cache/apt/archives/partial"
+    rm -rf "$directory" "$lists"
+    mkdir -p "$directory" "$lists/lists/partial" "$lists/archives/partial"
     "${apt[@]}" update >&2 || fail "apt-get update failed: check this machine's apt sources"
     "${apt[@]}" install --download-only --no-install-recommends -y "$@" >/dev/null ||
         fail "could not download $*: check this machine's apt sources"
     local deb
-    for deb in "$cache"/apt/archives/*.deb; do
+    for deb in "$lists"/archives/*.deb; do
         dpkg-deb -x "$deb" "$directory"
     done
-    rm -rf "$cache/apt"
+    rm -rf "$lists"
 }
 
 # The path of a file that belongs to a package: the machine's own, or one unpacked into the cache folder.
@@ -178,26 +181,60 @@ borrow() { # PACKAGE PATH
     printf '%s\n' "$found"
 }
 
-# CMU Flite, for the tests: no part of the root, whose programs run in namespaces of their own, and so only for root.
-get_flite() {
-    local program tree=$cache/tools/flite
+# Programs that tests use: no part of the root, whose programs run in namespaces of their own, and so only for root.
+# Prints the path of the machine's own, or of a script that runs the one in the cache folder with what is beside it.
+get_tool() { # PACKAGE PATH
+    local program tree=$cache/tools/$1
     need flock util-linux
     mkdir -p "$cache"
-    exec 9>"$cache/root.lock" # the one lock of whatever unpacks
+    exec 9>"$cache/$1.lock"
     flock 9
-    program=$(borrow flite /usr/bin/flite)
-    if [ "$program" != /usr/bin/flite ]; then
-        # With the libraries beside it, and as one program.
-        cat >"$tree/flite.partial" <<TEXT
-#!/bin/sh
-export LD_LIBRARY_PATH='$(compgen -G "$tree/usr/lib/*-linux-*" | paste -sd:)'
-exec '$program' "\$@"
-TEXT
-        chmod +x "$tree/flite.partial"
-        mv "$tree/flite.partial" "$tree/flite"
-        program=$tree/flite
+    program=$(borrow "$1" "$2")
+    if [ "$program" != "$2" ] && [ ! -x "$tree/run" ]; then
+        with_what_is_beside "$tree" "$program" >"$tree/run.partial"
+        chmod +x "$tree/run.partial"
+        mv "$tree/run.partial" "$tree/run"
     fi
+    [ "$program" = "$2" ] || program=$tree/run
     printf '%s\n' "$program"
+}
+
+with_what_is_beside() { # DIRECTORY PROGRAM
+    # Fonts: this machine's, if it has any, and those of the directory.
+    if [ -d "$1/usr/share/fonts" ]; then
+        cat >"$1/fonts.conf" <<TEXT
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  <dir>/usr/share/fonts</dir>
+  <dir>$1/usr/share/fonts</dir>
+  <cachedir>$1/fonts</cachedir>
+</fontconfig>
+TEXT
+    fi
+    cat <<TEXT
+#!/bin/sh
+export LD_LIBRARY_PATH='$(find "$1/lib" "$1/usr/lib" \( -name '*.so' -o -name '*.so.[0-9]*' \) -printf '%h\n' 2>/dev/null | sort -u | paste -sd:)'
+[ ! -e '$1/fonts.conf' ] || export FONTCONFIG_FILE='$1/fonts.conf'
+exec '$2' "\$@"
+TEXT
+}
+
+# Debian's /usr/bin/chromium is a script that knows one place; this is what it runs.
+readonly chromium=/usr/lib/chromium/chromium
+
+get_chromium() { # [present]
+    local present
+    if [ "${1:-}" = present ]; then
+        for present in "$chromium" "$cache/tools/chromium/run"; do
+            [ ! -x "$present" ] || {
+                printf '%s\n' "$present"
+                break
+            }
+        done
+    else
+        get_tool chromium "$chromium"
+    fi
 }
 
 # ---- the private root -----------------------------------------------------------------------------------------
@@ -560,7 +597,8 @@ ports) check_ports "${2:?usage: install.sh ports DIRECTORY}" ;;
 venv) make_venv "${2:?usage: install.sh venv DIRECTORY}" ;;
 base) make_base "${2:?usage: install.sh base SUITE}" ;;
 plugins) get_plugins "${2:?usage: install.sh plugins DIRECTORY}" ;;
-flite) get_flite ;;
+flite) get_tool flite /usr/bin/flite ;;
+chromium) get_chromium "${2:-}" ;;
 mirror) mirror ;;
 help | -h | --help) usage ;;
 *)

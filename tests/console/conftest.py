@@ -76,13 +76,15 @@ def a_call(call_id: str = "call_1", **facts: Any) -> Call:
     return Call.model_validate({**known, **facts})
 
 
-@pytest.fixture
-async def store(tmp_path: Path, empty_database: Path) -> AsyncIterator[Store]:
+async def open_store(tmp_path: Path, empty_database: Path) -> AsyncIterator[Store]:
     shutil.copy(empty_database, tmp_path / "test.db")
     opened = Store(f"sqlite+aiosqlite:///{tmp_path}/test.db", now_ms=lambda: NOW_MS)
     await opened.open()
     yield opened
     await opened.close()
+
+
+store = pytest.fixture(open_store, name="store")
 
 
 @pytest.fixture
@@ -102,8 +104,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def stranger(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIterator[Browser]:
+async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
     pages = console.build_console(
@@ -121,6 +122,9 @@ async def stranger(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIt
     browser: Browser = TestClient(TestServer(root), cookie_jar=CookieJar(unsafe=True))
     async with browser:
         yield browser
+
+
+stranger = pytest.fixture(serve_pages, name="stranger")
 
 
 @pytest.fixture

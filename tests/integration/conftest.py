@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.console.browser.conftest import chromium, open_console
 from tests.integration.long_calls import Outcomes, first_to_come, play_and_tell
 from tests.integration.stage import Stage, staged
 from tests.integration.stalls import priority
+
+__all__ = ["chromium", "open_console"]
 
 HERE = f"{Path(__file__).parent}/"
 FAILED = pytest.StashKey[bool]()
