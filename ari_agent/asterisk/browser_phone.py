@@ -23,7 +23,7 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 1.0
 _PING_S: Final = 20.0
 _SUBPROTOCOL: Final = "sip"
-_NO_WEBSOCKETS: Final = "Asterisk has no SIP over websockets there: load res_pjsip_transport_websocket.so"
+_NO_WEBSOCKETS: Final = "it has no SIP over websockets there: load res_pjsip_transport_websocket.so"
 
 
 class SipLine:

@@ -43,9 +43,8 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         text = "There is no such page." if error.status == 404 else error.reason
         return _error_page(request, error.status, text)
     except Exception as error:
-        for kind, translate in _TRANSLATIONS:
-            if isinstance(error, kind):
-                return _error_page(request, *translate(error))
+        if told := in_words(error):
+            return _error_page(request, *told)
         log.exception("a page of the console failed", extra={"path": request.path})
         return _error_page(request, 500, "This page failed; the controller's log says why.")
 
@@ -65,6 +64,11 @@ _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], tuple[int, 
     (StoreError, _without_store),
     (ArtefactError, _without_store),
 )
+
+
+def in_words(error: Exception) -> tuple[int, str] | None:
+    """Return the HTTP status of an error and what people are told of it; None for one that is not expected."""
+    return next((translate(error) for kind, translate in _TRANSLATIONS if isinstance(error, kind)), None)
 
 
 @web.middleware

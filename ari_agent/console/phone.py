@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from ari_agent.console.access import check_change
+from ari_agent.console.access import check_change, in_words
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, PhoneLine
 from ari_agent.contract.agent import Agent
 from ari_agent.errors import ApiError, AsteriskError
@@ -100,7 +100,8 @@ async def carry_sip(request: web.Request) -> web.StreamResponse:
         await _close(page, WSCloseCode.POLICY_VIOLATION, "the login is over")
     except AsteriskError as error:
         log.warning("no line for the telephone in the console: %s", error)
-        await _close(page, WSCloseCode.TRY_AGAIN_LATER, str(error))
+        _, told = in_words(error) or (500, "")
+        await _close(page, WSCloseCode.TRY_AGAIN_LATER, told)
     finally:
         lines.discard(page)
     return page

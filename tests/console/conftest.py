@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from ari_agent.calls.state import CallState
 from ari_agent.console import console
-from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console.dependencies import ConsoleDependencies, Phone
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import HangupRequest
 from ari_agent.errors import UnknownCall
@@ -104,7 +104,12 @@ def clock() -> Clock:
     return Clock()
 
 
-async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> AsyncIterator[Browser]:
+@pytest.fixture
+def phone() -> Phone | None:
+    return None
+
+
+async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock, phone: Phone | None) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
     pages = console.build_console(
@@ -115,6 +120,7 @@ async def serve_pages(store: Store, live_calls: LiveCalls, clock: Clock) -> Asyn
             read_only_key=READ_ONLY_KEY,
             now_ms=lambda: clock.now_ms,
             read_within_s=0.5,
+            phone=phone,
         )
     )
     root.add_subapp(console.PREFIX, pages)
