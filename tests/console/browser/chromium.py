@@ -71,9 +71,11 @@ class Watched:
 
 async def comes_true(page: Page, script: str) -> None:
     """Until a script is true in the page, as the policy of our pages lets no `Page.wait_for_function` look."""
-    async with asyncio.timeout(PATIENCE_MS / 1000):
-        while not await page.evaluate(script):
-            await asyncio.sleep(0.05)
+    for _ in range(PATIENCE_MS // 50):
+        if await page.evaluate(script):
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"this did not come true: {script}")
 
 
 class Chromium:
