@@ -50,7 +50,7 @@ async def line_of(browser: Browser, **headers: str) -> ClientWebSocketResponse:
     )
 
 
-async def end_of(line: ClientWebSocketResponse) -> tuple[int | None, str]:
+async def end_of(line: ClientWebSocketResponse) -> tuple[int, str | None]:
     """Close code and reason."""
     message = await line.receive(timeout=10)
     assert message.type is WSMsgType.CLOSE, message

@@ -225,8 +225,8 @@ async def test_a_port_lost_to_another_program_is_chosen_anew(kind: int, option: 
 
 async def test_an_asterisk_without_a_port_that_was_asked_for_does_not_start() -> None:
     ports = [free_port("127.0.0.1", 0, "SIP_PORT", TCP_AND_UDP) for _ in range(4)]
-    asked = dict(zip(("sip_port", "tls_port", "ari_port", "wss_port"), ports, strict=True))
-    pbx = LosesPort(**asked, rtp_ports=(21200, 21399))
+    sip, tls, ari, wss = ports
+    pbx = LosesPort(sip_port=sip, tls_port=tls, ari_port=ari, wss_port=wss, rtp_ports=(21200, 21399))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as pbx.thief, pytest.raises(PortLost, match="transport-udp"):
         await pbx.start()
     assert not pbx.running

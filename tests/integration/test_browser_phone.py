@@ -186,5 +186,16 @@ async def test_somebody_calls_an_agent_in_a_browser_and_is_called(
         await caller.audio.hears(packets=50)
         assert heard_ms(caller.audio.sound(), VOICE_HZ) > 500
     await expect(page.get_by_role("alert")).to_have_text("The other side has hung up.")
-    await page.close()
+
+    # whoever leaves the page leaves the call, and is asked before
+    await press(page, "Call")
+    await expect(state).to_have_text(f"Talking with {number}.")
+    async with page.expect_event("dialog") as asked:
+        leaving = asyncio.create_task(page.get_by_role("link", name="Calls").click())
+        dialog = await asked.value
+        assert dialog.type == "beforeunload"
+        await dialog.accept()
+    await leaving
+    record = await stage.controller.ended_call((await agent.call()).about["call_id"])
+    assert record["disconnection_reason"] == "user_hangup"
     await contacts(stage, wanted=False)

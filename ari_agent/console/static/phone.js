@@ -9,7 +9,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // state -> its words, and the buttons that work in it
   const STATES = {
-    off: { words: () => "The telephone is off.", can: ["on"] },
+    off: { words: () => "The telephone is off: turn it on to call and to be called.", can: ["on"] },
     connecting: { words: () => "Connecting ...", can: ["off"] },
     ready: { words: () => "Ready.", can: ["call", "off"] },
     asking: { words: () => "Waiting for the microphone ...", can: ["hang-up"] },
@@ -27,8 +27,8 @@ document.addEventListener("DOMContentLoaded", () => {
     NotReadableError: "The microphone cannot be used: another program may have it.",
   };
   const INSECURE = "Browsers give the microphone only to pages at https:// addresses and at localhost: open the console there.";
+  const REFUSED = "Asterisk does not know the account, or ARI_AGENT_BROWSER_PHONE_PASSWORD is not its password in pjsip.conf";
   const CAUSES = {
-    "Authentication Error": "Asterisk refused the account: the controller's ARI_AGENT_BROWSER_PHONE_PASSWORD is not that of pjsip.conf.",
     Busy: "Busy.",
     Canceled: "",
     "Connection Error": "The connection to the console is lost.",
@@ -37,6 +37,7 @@ document.addEventListener("DOMContentLoaded", () => {
     "Not Found": "There is no such number.",
     "RTP Timeout": "No sound came any more.",
     "Request Timeout": "Asterisk did not answer.",
+    "SIP Failure Code": "Not connected.",
     Unavailable: "Not available now.",
     "WebRTC Error": "The browser could not set up the sound.",
   };
@@ -47,6 +48,7 @@ document.addEventListener("DOMContentLoaded", () => {
   let microphone = null;
   let who = "";
   let attempt = 0; // calls that wait for the microphone and are given up meanwhile are told by it
+  let farewell = ""; // what is said when this call ends, in place of who has hung up
   let bell = null;
 
   const problem = (text) => {
@@ -63,11 +65,9 @@ document.addEventListener("DOMContentLoaded", () => {
     ring(next === "incoming");
   };
 
-  const explained = (event) => {
-    const { cause, message } = event;
-    const said = message?.status_code ? ` (${message.status_code} ${message.reason_phrase})` : "";
-    return CAUSES[cause] === "" ? "" : (CAUSES[cause] ?? `It failed: ${cause}.`) + said;
-  };
+  const code = (answer) => (answer?.status_code ? ` (${answer.status_code} ${answer.reason_phrase})` : "");
+  const explained = ({ cause, message }) =>
+    CAUSES[cause] === "" ? "" : (CAUSES[cause] ?? `It failed: ${cause}.`) + code(message);
 
   // ---- sound
 
@@ -106,6 +106,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const over = (text) => {
     attempt += 1;
     session = null;
+    farewell = "";
     silence();
     part("lasts").replaceChildren();
     part("mute").setAttribute("aria-pressed", "false");
@@ -130,11 +131,11 @@ document.addEventListener("DOMContentLoaded", () => {
     },
     hold: ({ originator }) => originator === "local" && show("held"),
     unhold: ({ originator }) => originator === "local" && show("talking"),
-    ended: ({ originator }) => over(originator === "remote" ? "The other side has hung up." : ""),
+    ended: ({ originator }) => over(farewell || (originator === "remote" ? "The other side has hung up." : "")),
     failed: (event) => over(event.originator === "local" && event.cause === "Rejected" ? "" : explained(event)),
   };
 
-  const withMicrophone = async (go) => {
+  const withMicrophone = async (go, without) => {
     const mine = (attempt += 1);
     problem("");
     try {
@@ -146,7 +147,7 @@ document.addEventListener("DOMContentLoaded", () => {
       microphone = stream;
       go({ mediaStream: stream, pcConfig: { iceServers: [] } });
     } catch (error) {
-      if (mine === attempt) over(error.message);
+      if (mine === attempt) without(error.message);
     }
   };
 
@@ -156,10 +157,11 @@ document.addEventListener("DOMContentLoaded", () => {
     withMicrophone((options) => {
       show("calling");
       session = ua.call(number, { ...options, eventHandlers: HANDLERS });
-    });
+    }, over);
   };
 
-  const answer = () => withMicrophone((options) => session.answer(options));
+  // Without a microphone it rings on, and may be answered once that is allowed.
+  const answer = () => withMicrophone((options) => session.answer(options), problem);
 
   const ringsHere = (incoming) => {
     if (state !== "ready") {
@@ -178,15 +180,18 @@ document.addEventListener("DOMContentLoaded", () => {
     const before = state;
     const back = (event) => {
       if (state !== "transferring") return;
-      const { status_code: code, reason_phrase: reason } = event.status_line ?? event.response ?? {};
-      const hint = code === 404 || code === 603 ? ": see ARI_AGENT_CALLER_TRANSFERS" : "";
-      problem(`Not transferred${code ? ` (${code} ${reason ?? ""})` : ""}${hint}.`);
+      const answer = event.status_line ?? event.response;
+      const hint = [404, 603].includes(answer?.status_code) ? ": see ARI_AGENT_CALLER_TRANSFERS" : "";
+      problem(`Not transferred${code(answer)}${hint}.`);
       show(before);
     };
     problem("");
     show("transferring");
-    const eventHandlers = { requestFailed: back, failed: back, accepted: () => session?.terminate() };
-    session.refer(target, { eventHandlers });
+    const accepted = () => {
+      farewell = "Transferred.";
+      session?.terminate();
+    };
+    session.refer(target, { eventHandlers: { requestFailed: back, failed: back, accepted } });
   };
 
   // ---- the account
@@ -213,12 +218,12 @@ document.addEventListener("DOMContentLoaded", () => {
       connecting();
     });
     ua.on("registered", () => {
-      if (session || state === "asking") return;
       problem("");
-      show("ready");
+      if (!session && state !== "asking") show("ready");
     });
     ua.on("registrationFailed", (event) => {
-      problem(`Not registered. ${explained({ cause: event.cause, message: event.response })}`);
+      const isRefused = [401, 403, 404].includes(event.response?.status_code);
+      problem(isRefused ? `${REFUSED}${code(event.response)}.` : `Not registered: ${event.cause}${code(event.response)}.`);
       connecting();
     });
     ua.on("newRTCSession", (event) => event.originator === "remote" && ringsHere(event.session));
@@ -232,6 +237,9 @@ document.addEventListener("DOMContentLoaded", () => {
     stopping.stop();
     show("off");
   };
+
+  addEventListener("beforeunload", (event) => session && event.preventDefault());
+  addEventListener("pagehide", () => ua?.stop());
 
   // ---- what is pressed
 
