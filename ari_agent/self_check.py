@@ -21,7 +21,7 @@ from ari_agent.config import SERVICE_ENVIRONMENT, Settings
 from ari_agent.conversation_analyses import analysis_settings, listed_models
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
-from ari_agent.services import opened_model, started_speech
+from ari_agent.services import browser_phone, opened_model, started_speech
 
 _ANSWER_S: Final = 3.0
 
@@ -45,6 +45,7 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
         app=settings.app,
     )
     model = analysis_settings(settings).model
+    http = http_client()
     around = Surroundings(
         settings=settings,
         inspection=inspection,
@@ -58,10 +59,12 @@ async def check(settings: Settings, *, config_file: Path | None = None, deep: bo
         list_models=partial(listed_models, model, timeout_s=_ANSWER_S) if model else None,
         ask_models=(lambda: _models(settings)) if settings.llm_model else None,
         try_session=_try_session(settings),
+        phone=browser_phone(settings, http),
     )
     try:
         return await run_checks(CHECKS, around, whole_s=give_up_s - loop.time())
     finally:
+        await http.close()
         await inspection.close()
 
 

@@ -451,6 +451,7 @@ WAITING: Final = (
     "check.artefacts",
     "check.asterisk",
     "check.audio",
+    "check.browser_phone",
     "check.contexts",
     "check.dial",
     "check.each",

@@ -8,12 +8,15 @@ here, and get the password's digest on the way.
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
 
+from ari_agent.asterisk.digest import answer as digest_answer
 from ari_agent.asterisk.digest import with_password
 from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.errors import AsteriskRefused, AsteriskUnreachable
@@ -23,6 +26,9 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 1.0
 _PING_S: Final = 20.0
 _SUBPROTOCOL: Final = "sip"
+_HOST: Final = "controller.invalid"
+_REGISTRAR: Final = f"sip:{_HOST}"
+_CHALLENGE: Final = re.compile(r"(?im)^WWW-Authenticate[ \t]*:[ \t]*(\S[^\r\n]*)")
 _NO_WEBSOCKETS: Final = "it has no SIP over websockets there: load res_pjsip_transport_websocket.so"
 
 
@@ -59,6 +65,42 @@ class BrowserPhone:
 
     def __repr__(self) -> str:
         return f"<BrowserPhone {self.account} at {self.url}>"
+
+    async def log_in(self) -> int:
+        """Return the SIP status with which Asterisk answers the account and its password; nothing is registered.
+
+        Raises:
+            AsteriskUnreachable: no answer. AsteriskRefused: it takes no SIP over websockets.
+        """
+        request = f"REGISTER {_REGISTRAR} SIP/2.0\r\n"
+        address, tag = f"<sip:{self.account}@{_HOST}>", secrets.token_hex(8)
+        headers = f"Max-Forwards: 70\r\nFrom: {address};tag={tag}\r\nTo: {address}\r\nCall-ID: {tag}\r\n"
+        status, authorization = 0, ""
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S), self.line() as line:
+                messages = line.messages()
+                for number in (1, 2):  # asked for the password, and with it
+                    way = f"Via: SIP/2.0/WS {_HOST};branch=z9hG4bK{tag}{number}\r\nCSeq: {number} REGISTER\r\n"
+                    await line.send(f"{request}{way}{headers}{authorization}Content-Length: 0\r\n\r\n")
+                    answer = await anext(messages)
+                    status = int(answer.split(maxsplit=2)[1])
+                    challenge = _CHALLENGE.search(answer)
+                    if challenge is None:
+                        break
+                    authorization = f"Authorization: {self._answer(challenge[1])}\r\n"
+        except (TimeoutError, StopAsyncIteration, ConnectionError, ValueError, IndexError) as error:
+            raise AsteriskUnreachable(self.url, f"no answer to REGISTER: {error or type(error).__name__}") from None
+        return status
+
+    def _answer(self, challenge: str) -> str:
+        return digest_answer(
+            challenge,
+            username=self.account,
+            password=self._password,
+            method="REGISTER",
+            uri=_REGISTRAR,
+            client_nonce=secrets.token_hex(8),
+        )
 
     @asynccontextmanager
     async def line(self) -> AsyncIterator[SipLine]:

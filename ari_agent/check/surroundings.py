@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from ari_agent.asterisk.browser_phone import BrowserPhone
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.stored import Stored, StoredAgent, agents_named_by
 from ari_agent.contract.agent import Agent
@@ -114,7 +115,8 @@ class Surroundings:
     CompletionFailed or ConfigurationError; None where no model is set. deep: ask agents for a websocket, too.
     now_s: returns the time of this machine, in seconds since 1970. ask_models: asks the server of the model of prompts
     what it has, and raises an AriAgentError where it cannot; None: no model is set up. try_session: opens a session
-    with a model that speaks itself, or raises an AgentError; None: no server of such is set up.
+    with a model that speaks itself, or raises an AgentError; None: no server of such is set up. phone: the account of
+    the console's telephone; None: there is none.
     """
 
     settings: CheckedSettings
@@ -129,6 +131,7 @@ class Surroundings:
     list_models: ListModels | None = None
     ask_models: Callable[[], Awaitable[ModelsAsked]] | None = None
     try_session: Callable[[str], Awaitable[None]] | None = None
+    phone: BrowserPhone | None = None
 
 
 async def look_into_database(

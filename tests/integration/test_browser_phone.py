@@ -99,10 +99,10 @@ async def test_a_softphone_dials_an_agent_by_its_id(stage: Stage) -> None:
 
 
 async def plays_tones(call: AgentCall) -> None:
-    await call.say(tone(AGENT_HZ, 2))
-    for key, frequency_hz in enumerate((AFTER_5_HZ, AFTER_7_HZ)):
-        await call.event("dtmf", index=key, timeout_s=60)
-        await call.say(tone(frequency_hz, 2))
+    for keys, frequency_hz in enumerate((AGENT_HZ, AFTER_5_HZ, AFTER_7_HZ)):
+        while len(call.digits) == keys and not call.closed.is_set():
+            await call.say(tone(frequency_hz, 0.5))
+            await asyncio.sleep(0.5)
 
 
 SPY = """
