@@ -56,7 +56,8 @@ configure takes these from the environment, else from what DIRECTORY/ari-agent.e
   ARI_AGENT_SIP_RTP_PORTS     10000-13999    Asterisk's own audio ports
   ARI_AGENT_SOFTPHONE_ACCOUNT softphone
   ARI_AGENT_SOFTPHONE_PASSWORD made
-  ARI_AGENT_BROWSER_PHONE_ACCOUNT browser-phone  the telephone in the console
+  ARI_AGENT_BROWSER_PHONE     on             the telephone in the console; off: no ICE, which takes memory for each call
+  ARI_AGENT_BROWSER_PHONE_ACCOUNT browser-phone
   ARI_AGENT_BROWSER_PHONE_PASSWORD made
 DIRECTORY/ari-agent.env (mode 0600) is what the controller needs to know of it, in the form of an environment file.
 TEXT
@@ -402,6 +403,7 @@ configure() { # DIRECTORY
         [SIP_RTP_PORTS]=$(setting SIP_RTP_PORTS 10000-13999)
         [SOFTPHONE_ACCOUNT]=$(setting SOFTPHONE_ACCOUNT softphone)
         [SOFTPHONE_PASSWORD]=$(setting SOFTPHONE_PASSWORD "$(made_password)")
+        [BROWSER_PHONE]=$(setting BROWSER_PHONE on)
         [BROWSER_PHONE_ACCOUNT]=$(setting BROWSER_PHONE_ACCOUNT browser-phone)
         [BROWSER_PHONE_PASSWORD]=$(setting BROWSER_PHONE_PASSWORD "$(made_password)")
         [ENTITY_ID]=$(setting ENTITY_ID "02$(od -An -N5 -tx1 /dev/urandom | tr ' ' :)")
@@ -420,8 +422,11 @@ configure() { # DIRECTORY
     for name in ARI_PORT SIP_PORT SIP_TLS_PORT SIP_WSS_PORT; do
         check_port "$name"
     done
+    check BROWSER_PHONE 'on|off' "on or off"
     check ENTITY_ID '([0-9a-f]{2}:){5}[0-9a-f]{2}' "six bytes in hexadecimal, as in 02:00:00:00:00:01"
     check SIP_RTP_PORTS '[0-9]{1,5}-[0-9]{1,5}' "a range of ports, as in 10000-13999"
+    values[ICE]=yes
+    [ "${values[BROWSER_PHONE]}" = on ] || values[ICE]=no
     values[RTP_START]=${values[SIP_RTP_PORTS]%-*}
     values[RTP_END]=${values[SIP_RTP_PORTS]#*-}
     ((10#${values[RTP_START]} >= 1024 && 10#${values[RTP_END]} <= 65535 &&
@@ -448,8 +453,8 @@ configure() { # DIRECTORY
         printf '%s\n' "# What the controller needs to know of this Asterisk. Made by install.sh; keep it to yourself."
         printf 'ARI_AGENT_ARI_URL=http://%s:%s/ari\n' "$ari_host" "${values[ARI_PORT]}"
         for name in APP ARI_BIND ARI_PORT ARI_USERNAME ARI_PASSWORD API_KEY SIP_BIND SIP_PORT SIP_TLS_PORT \
-            SIP_WSS_BIND SIP_WSS_PORT SIP_RTP_PORTS SOFTPHONE_ACCOUNT SOFTPHONE_PASSWORD BROWSER_PHONE_ACCOUNT \
-            BROWSER_PHONE_PASSWORD ENTITY_ID; do
+            SIP_WSS_BIND SIP_WSS_PORT SIP_RTP_PORTS SOFTPHONE_ACCOUNT SOFTPHONE_PASSWORD BROWSER_PHONE \
+            BROWSER_PHONE_ACCOUNT BROWSER_PHONE_PASSWORD ENTITY_ID; do
             printf 'ARI_AGENT_%s=%s\n' "$name" "${values[$name]}"
         done
     )"

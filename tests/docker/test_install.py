@@ -83,6 +83,14 @@ def test_ari_listens_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
     assert made["ARI_AGENT_ARI_URL"] == "http://127.0.0.1:8088/ari"
 
 
+def test_without_a_telephone_in_the_console_calls_take_no_memory_for_ice(tmp_path: Path) -> None:
+    configure(tmp_path)
+    assert "icesupport = yes" in (tmp_path / "rtp.conf").read_text()
+    made = configure(tmp_path, ARI_AGENT_BROWSER_PHONE="off")
+    assert "icesupport = no" in (tmp_path / "rtp.conf").read_text()
+    assert made["ARI_AGENT_BROWSER_PHONE"] == "off"
+
+
 def test_a_file_that_somebody_changed_is_kept_beside_the_new_one(tmp_path: Path) -> None:
     configure(tmp_path)
     edited = "[general]\n; mine\n"
@@ -106,6 +114,7 @@ def test_a_file_that_somebody_changed_is_kept_beside_the_new_one(tmp_path: Path)
         ("ARI_AGENT_SIP_TLS_PORT", "-1"),
         ("ARI_AGENT_SIP_WSS_PORT", "65536"),
         ("ARI_AGENT_SIP_WSS_BIND", "everywhere"),
+        ("ARI_AGENT_BROWSER_PHONE", "perhaps"),
         ("ARI_AGENT_BROWSER_PHONE_ACCOUNT", "a]\n[b"),
         ("ARI_AGENT_SIP_BIND", "everywhere"),
         ("ARI_AGENT_ARI_BIND", "127.0.0.1\nbindport = 1"),
