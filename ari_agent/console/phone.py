@@ -45,13 +45,14 @@ async def show_phone(request: web.Request) -> web.Response:
     """Show the telephone; `number` of the query stands in its field already."""
     dependencies, session = request.app[DEPENDENCIES], request[SESSION]
     phone = dependencies.phone
+    account = phone.account if phone and session.may_change else ""
     return request.app[PAGES].page(
         "phone.html",
         session,
-        account=phone.account if phone and session.may_change else "",
+        account=account,
         is_set_up=phone is not None,
         number=request.query.get("number", "")[:_LONGEST_NUMBER],
-        destinations=await _destinations(dependencies.store) if phone else [],
+        destinations=await _destinations(dependencies.store) if account else [],
     )
 
 

@@ -53,6 +53,16 @@ async def test_an_asterisk_without_the_module_is_told_apart_from_none(http: aioh
             pass
 
 
+async def test_an_asterisk_that_goes_while_the_account_logs_in_has_not_answered(http: aiohttp.ClientSession) -> None:
+    async with SipWebsockets() as asterisk:
+        logging_in = asyncio.create_task(phone_at(http, asterisk.ari_url).log_in())
+        request = await asyncio.wait_for(asterisk.heard.get(), 10)
+        assert request.startswith("REGISTER sip:") and "Contact" not in request
+        await asterisk.hang_up()
+        with pytest.raises(AsteriskUnreachable, match="no answer to REGISTER"):
+            await logging_in
+
+
 @pytest.mark.parametrize(
     ("ari_url", "url"),
     [
