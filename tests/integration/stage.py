@@ -84,6 +84,7 @@ exten = _*71X.,1,Set(AGENTVAR_latin=Müller)
  same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
 ; The telephone in the console.
 exten = browser-phone,1,Dial(${PJSIP_DIAL_CONTACTS(browser-phone)})
+ same = n,Hangup(${HANGUPCAUSE})
 ; What the dialplan sees when the agent is done.
 exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
  same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import ssl
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class SipSocket:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, account: str) -> None:
         self._socket, self._account, self._number = socket, account, 0
+        self._call_id = secrets.token_hex(8)
 
     async def register(self, password: str) -> int:
         """Register with a password; returns the status of the answer to the second request, with credentials."""
@@ -41,8 +43,8 @@ class SipSocket:
         address = f"<sip:{self._account}@pbx.invalid>"
         await self._socket.send_str(
             "REGISTER sip:pbx.invalid SIP/2.0\r\n"
-            f"Via: SIP/2.0/WS page.invalid;branch=z9hG4bK{id(self)}{self._number}\r\nMax-Forwards: 70\r\n"
-            f"From: {address};tag=1\r\nTo: {address}\r\nCall-ID: {id(self)}\r\nCSeq: {self._number} REGISTER\r\n"
+            f"Via: SIP/2.0/WS page.invalid;branch=z9hG4bK{self._call_id}{self._number}\r\nMax-Forwards: 70\r\n"
+            f"From: {address};tag=1\r\nTo: {address}\r\nCall-ID: {self._call_id}\r\nCSeq: {self._number} REGISTER\r\n"
             f"Contact: <sip:by-hand@page.invalid;transport=ws>\r\n{header}Expires: 60\r\nContent-Length: 0\r\n\r\n"
         )
         return str(await self._socket.receive_str(timeout=10))
@@ -185,6 +187,9 @@ async def test_somebody_calls_an_agent_in_a_browser_and_is_called(
         assert await page.evaluate(COMES_AS_ANNOUNCED) == 1
         await caller.audio.hears(packets=50)
         assert heard_ms(caller.audio.sound(), VOICE_HZ) > 500
+        async with stage.caller() as another:
+            await another.dial("browser-phone")
+            assert (await another.refused()).status == 486
     await expect(page.get_by_role("alert")).to_have_text("The other side has hung up.")
 
     # whoever leaves the page leaves the call, and is asked before
