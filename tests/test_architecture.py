@@ -143,6 +143,7 @@ PURE: Final = (
     "console.login_guesses",
     "console.login_session",
     "console.sip_ladder",
+    "console.spent_ids",
     "console.transcript_rows",
     "console.words",
     "calls.call_cost",

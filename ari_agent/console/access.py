@@ -12,6 +12,9 @@ from aiohttp import web
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, SIGNER, Handler
 from ari_agent.console.form import read_form
 from ari_agent.console.login_session import LoginSession
+from ari_agent.console.pages import GUARDS
+from ari_agent.console.sending import send_whole
+from ari_agent.console.spent_ids import SpentIds
 from ari_agent.errors import (
     ApiError,
     ArtefactError,
@@ -29,9 +32,26 @@ CSRF_HEADER: Final = "X-CSRF-Token"
 CSRF_FIELD: Final = "csrf_token"
 LOGIN: Final = "/console/login"
 
+ENDED_LOGINS: Final = web.AppKey("ended_logins", SpentIds)
+"""The ids of those that somebody has ended."""
 _OPEN: Final = frozenset({LOGIN, "/console/static/{file}"})
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _NOT_OURS: Final = "this request did not come from a page of this console: open the page again, and repeat it there"
+
+
+async def guard(_request: web.Request, response: web.StreamResponse) -> None:
+    """Give an answer that is about to be sent what keeps others' pages from using it, unless it has its own."""
+    for name, value in GUARDS.items():
+        response.headers.setdefault(name, value)
+
+
+@web.middleware
+async def cut_off_who_does_not_read(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Send long pages piece by piece, each of which the browser has to read in time."""
+    answer = await handler(request)
+    if not isinstance(answer, web.Response):
+        return answer
+    return await send_whole(request, answer, within_s=request.app[DEPENDENCIES].read_within_s)
 
 
 @web.middleware
@@ -75,8 +95,7 @@ def in_words(error: Exception) -> tuple[int, str] | None:
 async def require_login(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Send a stranger to the login, and refuse a change without the login's token or by somebody who may only look."""
     resource = request.match_info.route.resource
-    signer, now_s = request.app[SIGNER], request.app[DEPENDENCIES].now_ms() / 1000
-    session = signer.session(request.cookies.get(COOKIE, ""), now_s=now_s)
+    session = session_of(request)
     if session:
         request[SESSION] = session
     if resource is not None and resource.canonical in _OPEN:
@@ -100,6 +119,13 @@ def check_change(request: web.Request, session: LoginSession, token: str, *, may
         raise ApiError(403, _NOT_OURS)
     if not session.may_change and not may_look:
         raise ApiError(403, "you are logged in with the key that may only look")
+
+
+def session_of(request: web.Request) -> LoginSession | None:
+    """Return the login that a request came with; None where there is none, or it is over or was ended since."""
+    now_s = request.app[DEPENDENCIES].now_ms() / 1000
+    session = request.app[SIGNER].session(request.cookies.get(COOKIE, ""), now_s=now_s)
+    return None if session is None or request.app[ENDED_LOGINS].is_spent(session.session_id) else session
 
 
 def see_other(path: str) -> web.Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from ari_agent.console import call_list, call_page, login, now, phone, static_files
-from ari_agent.console.access import require_login, show_errors
+from ari_agent.console.access import cut_off_who_does_not_read, guard, require_login, show_errors
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SIGNER, ConsoleDependencies
 from ari_agent.console.login_session import LoginSigner
 from ari_agent.console.pages import Pages
@@ -32,14 +33,15 @@ _ROUTES: Final = (
 def build_console(dependencies: ConsoleDependencies) -> web.Application:
     """Return the application; `root.add_subapp(PREFIX, ...)` puts it where its pages expect to be.
 
-    A request has passed, from the outside in: show_errors, require_login.
+    A request has passed, from the outside in: cut_off_who_does_not_read, show_errors, require_login.
     """
-    app = web.Application(middlewares=[show_errors, require_login])
+    app = web.Application(middlewares=[cut_off_who_does_not_read, show_errors, require_login])
+    app.on_response_prepare.append(guard)
     app[DEPENDENCIES] = dependencies
     app[SIGNER] = LoginSigner.of_keys(dependencies.api_key, dependencies.read_only_key)
-    app[PAGES] = Pages(app[SIGNER])
-    app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
     app[static_files.STATIC_FILES] = static_files.read_static_files()
+    app[PAGES] = Pages(app[SIGNER], partial(static_files.versioned_path, app[static_files.STATIC_FILES]))
+    app[NOW_FEED] = now.now_feed(dependencies, app[PAGES])
     login.remember_logins(app)
     app[phone.OPEN_LINES] = set()
     app.add_routes(_ROUTES)

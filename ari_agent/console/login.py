@@ -9,11 +9,12 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console.access import COOKIE, LOGIN, see_other
-from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER
+from ari_agent.console.access import COOKIE, ENDED_LOGINS, LOGIN, see_other
+from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, SIGNER
 from ari_agent.console.form import read_form
 from ari_agent.console.login_guesses import LoginGuesses
 from ari_agent.console.login_session import LoginSession, LoginSigner, Role
+from ari_agent.console.spent_ids import SpentIds
 from ari_agent.errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 FIRST_PAGE: Final = "/console"
 SESSION_S: Final = 12 * 3600
 LINK_S: Final = 600
-_USED_CODES: Final = web.AppKey("used_login_codes", dict[str, float])
+_USED_CODES: Final = web.AppKey("used_login_codes", SpentIds)
 _GUESSES: Final = web.AppKey("login_guesses", LoginGuesses)
 
 
@@ -59,22 +60,22 @@ async def log_in(request: web.Request) -> web.Response:
     return _logged_in(request, role, after)
 
 
-async def log_out(_request: web.Request) -> web.Response:
-    """Take the cookie back."""
+async def log_out(request: web.Request) -> web.Response:
+    """End the login, also for whoever has a copy of its cookie, which is taken back."""
+    session = request[SESSION]
+    now_s = request.app[DEPENDENCIES].now_ms() / 1000
+    request.app[ENDED_LOGINS].spend(session.session_id, until_s=session.expires_s, now_s=now_s)
     answer = see_other(LOGIN)
     answer.del_cookie(COOKIE, path="/console")
     return answer
 
 
 def _by_code(request: web.Request, code: str) -> web.Response:
-    now_s, used = request.app[DEPENDENCIES].now_ms() / 1000, request.app[_USED_CODES]
-    for nonce in [nonce for nonce, until_s in used.items() if until_s < now_s]:
-        del used[nonce]
-    given = request.app[SIGNER].nonce(code, now_s=now_s)
-    if given is None or given in used:
+    now_s = request.app[DEPENDENCIES].now_ms() / 1000
+    nonce = request.app[SIGNER].nonce(code, now_s=now_s)
+    if nonce is None or not request.app[_USED_CODES].spend(nonce, until_s=now_s + LINK_S, now_s=now_s):
         problem = "This link was used already, or its time is over. A key logs in as well."
         return request.app[PAGES].page("login.html", None, status=403, next=FIRST_PAGE, problem=problem)
-    used[given] = now_s + LINK_S
     return _logged_in(request, Role.ADMIN, FIRST_PAGE)
 
 
@@ -122,6 +123,7 @@ def _next(wanted: str | None) -> str:
 
 
 def remember_logins(app: web.Application) -> None:
-    """Give the application the memory that makes a login code good for one time, and bounds wrong keys."""
-    app[_USED_CODES] = {}
+    """Give the application the memory that makes a login code good for one time, ends logins, and bounds wrong keys."""
+    app[_USED_CODES] = SpentIds()
+    app[ENDED_LOGINS] = SpentIds()
     app[_GUESSES] = LoginGuesses()

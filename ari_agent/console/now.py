@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp import web
 from markupsafe import Markup
 
+from ari_agent.console.access import session_of
 from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.live_feed import LiveFeed
 from ari_agent.console.live_record import live_record
@@ -63,6 +64,8 @@ async def watch_now(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         async with asyncio.timeout(login_ends_in_s), aclosing(feed.pieces()) as pieces:
             async for piece in pieces:
+                if session_of(request) is None:
+                    break
                 await send(request, response, piece, within_s=dependencies.read_within_s)
     return response
 

@@ -6,7 +6,7 @@ Each answer has a policy that lets the browser load nothing but what this server
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -24,10 +24,25 @@ _FILTERS: Final = {
 }
 
 
-class Pages:
-    """Renders the templates of the console. signer: makes the token that each change brings back."""
+GUARDS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""The headers of every answer that does not say otherwise."""
 
-    def __init__(self, signer: LoginSigner) -> None:
+
+class Pages:
+    """Renders the templates of the console.
+
+    signer: makes the token that each change brings back. static_path: returns the path of a static file by its name.
+    """
+
+    def __init__(self, signer: LoginSigner, static_path: Callable[[str], str]) -> None:
         self._signer = signer
         self._templates = Environment(
             loader=PackageLoader("ari_agent.console"),
@@ -37,7 +52,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.filters.update(_FILTERS)
+        self._templates.filters.update(_FILTERS, static=static_path)
 
     def fragment(self, template: str, values: Mapping[str, object]) -> Markup:
         """Return a template's text by itself. Raises jinja2.TemplateError where template and values do not fit."""
@@ -70,12 +85,4 @@ def headers(style_nonce: str) -> Mapping[str, str]:
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
     }
-    return {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }
+    return {**GUARDS, "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items())}

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from ari_agent.console.access import check_change, in_words
+from ari_agent.console.access import check_change, in_words, session_of
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, PhoneLine
 from ari_agent.contract.agent import Agent
 from ari_agent.errors import ApiError, AsteriskError
@@ -31,6 +31,7 @@ _LONGEST_NUMBER: Final = 200
 _MAX_MESSAGE_BYTES: Final = 64 * 1024
 _PING_S: Final = 20.0
 _CLOSE_TIMEOUT_S: Final = 1.0
+_LOGIN_OVER: Final = "the login is over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,9 @@ async def carry_sip(request: web.Request) -> web.StreamResponse:
     lines.add(page)
     try:
         async with asyncio.timeout(session.expires_s - dependencies.now_ms() / 1000), dependencies.phone.line() as line:
-            await _carry(page, line)
+            await _carry(request, page, line)
     except TimeoutError:
-        await _close(page, WSCloseCode.POLICY_VIOLATION, "the login is over")
+        await _close(page, WSCloseCode.POLICY_VIOLATION, _LOGIN_OVER)
     except AsteriskError as error:
         log.warning("no line for the telephone in the console: %s", error)
         _, told = in_words(error) or (500, "")
@@ -108,10 +109,13 @@ async def carry_sip(request: web.Request) -> web.StreamResponse:
     return page
 
 
-async def _carry(page: web.WebSocketResponse, line: PhoneLine) -> None:
+async def _carry(request: web.Request, page: web.WebSocketResponse, line: PhoneLine) -> None:
     to_page = asyncio.create_task(_carry_to_page(page, line), name="phone-line")
     try:
         async for message in page:
+            if session_of(request) is None:  # ended in another window
+                await _close(page, WSCloseCode.POLICY_VIOLATION, _LOGIN_OVER)
+                break
             if message.type is WSMsgType.TEXT:
                 await line.send(message.data)
     except ConnectionError:

@@ -42,10 +42,11 @@ class StepFailed(Exception):
 class Report:
     """The outcome of each step, in the order of STEPS. A step that was never reached counts as not seen.
 
-    One that was left out counts neither way.
+    One that was left out counts neither way. pages: the address of the controller's web pages, "" where there are none.
     """
 
     def __init__(self, console: Console) -> None:
+        self.pages = ""
         self._console = console
         self._seen: dict[str, str] = {}
         self._failed: dict[str, str] = {}
@@ -117,6 +118,7 @@ class Report:
             "seen": {name: self._verdict(name)[1] for name in self._wanted},
             "call": dict(call),
             "prompt_call": dict(prompt_call or {}),
+            "console": self.pages,
         }
 
 

@@ -60,6 +60,8 @@ PROMPT_NUMBER: Final = "+12025550104"
 PROMPT_HINT: Final = "ask when it is open, or for a person, or say goodbye"
 # Long enough to hear a ring before the agent answers.
 WEBHOOK_THINKS_S: Final = 0.5
+LOOK_AT_NOW: Final = "the calls that follow come and go under Now"
+LOOK_AT_CALLS: Final = "under Calls, each with its recording, transcript and log; yours is under Now while you talk"
 DONE, FAILED = 0, 1
 # Columns where the output is no terminal.
 LOG_WIDTH: Final = 140
@@ -121,6 +123,7 @@ async def _demonstrate(
         console.rule("Starting")
         model = await stack.enter_async_context(demo_model(settings, report))
         pbx = await stack.enter_async_context(system(settings, report, model=model.settings))
+        _tell_pages(report, pbx, LOOK_AT_NOW)
         prompts = TextAgentLog(lambda _, line: report.say(line))
         receiver = Receiver(pbx.api.api_key, partial(_tell_webhook, report, prompts), think_s=WEBHOOK_THINKS_S)
         await receiver.start("127.0.0.1", webhook_port)
@@ -163,8 +166,21 @@ async def _demonstrate(
             prompted.update(await prompt_call.prompt_call(participants, prompts, PROMPT_NUMBER, model))
         _conclude(console, report, pbx)
         if not once:
-            console.print(_invitation(pbx, has_second_phone=second_phone is not None))
+            _invite(console, report, pbx, has_second_phone=second_phone is not None)
             await _until_broken(pbx)
+
+
+def _tell_pages(report: Report, pbx: System, look_at: str) -> None:
+    """Say where the console is, and what to look at there."""
+    if pbx.console:
+        report.pages = pbx.console.address
+        report.say(pbx.console.invitation(look_at))
+
+
+def _invite(console: Console, report: Report, pbx: System, *, has_second_phone: bool) -> None:
+    """Print what there is to look at, and what a softphone needs to know."""
+    _tell_pages(report, pbx, LOOK_AT_CALLS)
+    console.print(_invitation(pbx, has_second_phone=has_second_phone))
 
 
 def _conclude(console: Console, report: Report, pbx: System) -> None:

@@ -29,6 +29,8 @@ class DemoSettings:
 
     sip_bind: the IPv4 address that SIP and the caller's audio use; another machine's phone needs one of the network's.
     rtp_ports: first and last UDP port of Asterisk's audio.
+    console: whether the controller has its web pages; console_read_only_key, public_url: as its settings say, where it
+    runs already.
     llm_url: the server of a language model for the agent with a prompt; "" for the demo's own, which goes by rules.
     running: use the Asterisk and the controller that these settings describe, instead of starting some; only then are
     api_key and the softphone's account asked for.
@@ -47,6 +49,9 @@ class DemoSettings:
     ari_port: int
     agent_port: int
     webhook_port: int
+    console: bool = True
+    console_read_only_key: str = field(default="", repr=False)
+    public_url: str = ""
     llm_url: str = ""
     llm_model: str = ""
     llm_api_key: str = field(default="", repr=False)
@@ -55,7 +60,8 @@ class DemoSettings:
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read ARI_AGENT_SIP_BIND, ARI_AGENT_SIP_RTP_PORTS, ARI_AGENT_BIND and the variables of PORTS; also
         ARI_AGENT_DEMO_RUNNING, ARI_AGENT_API_KEY, ARI_AGENT_SOFTPHONE_ACCOUNT and ARI_AGENT_SOFTPHONE_PASSWORD, and
-        ARI_AGENT_LLM_URL with ARI_AGENT_LLM_MODEL and ARI_AGENT_LLM_API_KEY.
+        ARI_AGENT_LLM_URL with ARI_AGENT_LLM_MODEL and ARI_AGENT_LLM_API_KEY; and ARI_AGENT_CONSOLE,
+        ARI_AGENT_CONSOLE_READ_ONLY_KEY and ARI_AGENT_PUBLIC_URL.
 
         Raises:
             ConfigurationError: a value is wrong; the text names the variable and says what it may be.
@@ -85,6 +91,9 @@ class DemoSettings:
         secrets = {name: environment.get(PREFIX + name, "") for name in ("API_KEY", "SOFTPHONE_PASSWORD")}
         if running == "yes" and (missing := [PREFIX + name for name, value in secrets.items() if not value]):
             raise ConfigurationError(f"{missing[0]}: not set; {PREFIX}DEMO_RUNNING=yes needs it")
+        console = given("CONSOLE", "on").lower()
+        if console not in ("on", "off"):
+            raise _wrong("CONSOLE", console, "on or off")
         llm_url, llm_model = given("LLM_URL", ""), given("LLM_MODEL", "")
         if llm_url and not llm_model:
             raise ConfigurationError(f"{PREFIX}LLM_MODEL: not set; name the model that {PREFIX}LLM_URL is asked for")
@@ -98,6 +107,9 @@ class DemoSettings:
             api_host=api_host,
             api_port=int(api_port),
             **{name: int(text) for name, text in ports.items()},
+            console=console == "on",
+            console_read_only_key=given("CONSOLE_READ_ONLY_KEY", ""),
+            public_url=given("PUBLIC_URL", "").rstrip("/"),
             llm_url=llm_url,
             llm_model=llm_model if llm_url else "",
             llm_api_key=given("LLM_API_KEY", "") if llm_url else "",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ari_agent.config import PREFIX
+from ari_agent.demo.console_pages import ConsolePages
 from ari_agent.demo.controller import ControllerApi, ControllerProcess, ControllerUnavailable
 from ari_agent.demo.installer import INSTALL
 from ari_agent.demo.local_speech import NoLocalSpeech, local_speech, no_prompts
@@ -30,6 +31,7 @@ class System:
 
     mute: why the controller cannot talk for a text agent; "" where it can. promptless: likewise, for an agent with a
     prompt.
+    console: its web pages; None where they are off.
     logs: the files that tell why something went wrong, by the name of the part that writes them.
     broken: returns when a part has ended by itself, saying which.
     """
@@ -42,6 +44,7 @@ class System:
     password: str
     mute: str
     promptless: str
+    console: ConsolePages | None
     logs: Mapping[str, Path]
     broken: Callable[[], Awaitable[str]]
 
@@ -79,9 +82,14 @@ async def running_system(settings: DemoSettings, report: Report) -> AsyncIterato
             password=settings.softphone_password,
             mute=_NOT_OURS,
             promptless=_NOT_OURS,
+            console=_pages(settings, api, settings.public_url, settings.console_read_only_key),
             logs={},
             broken=lambda: _unanswered(api),
         )
+
+
+def _pages(settings: DemoSettings, api: ControllerApi, url: str = "", read_only_key: str = "") -> ConsolePages | None:
+    return ConsolePages(url or f"http://{api.address}", api.api_key, read_only_key) if settings.console else None
 
 
 async def _unanswered(api: ControllerApi) -> str:
@@ -131,6 +139,7 @@ async def own_system(settings: DemoSettings, report: Report, model: Mapping[str,
             "APP": pbx.app,
             "BIND": f"{settings.api_host}:{api_port}",
             "API_KEY": api_key,
+            "CONSOLE": "on" if settings.console else "off",
             "DATABASE_URL": "sqlite+aiosqlite:///demo.db",
             "RTP_HOST": "127.0.0.1",
             "BROWSER_PHONE_ACCOUNT": pbx.browser_phone_account,
@@ -149,6 +158,7 @@ async def own_system(settings: DemoSettings, report: Report, model: Mapping[str,
             password=pbx.softphone_password,
             mute=mute,
             promptless=promptless,
+            console=_pages(settings, api),
             logs={"the controller": controller.log_path, "Asterisk": pbx.log_path},
             broken=lambda: _broken(pbx, controller),
         )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import DummyCookieJar, web
+from aiohttp.test_utils import TestClient, TestServer
 
 from ari_agent.console.access import COOKIE
-from ari_agent.console.console import _ROUTES
+from ari_agent.console.console import build_console
+from ari_agent.console.dependencies import DEPENDENCIES, NOW_FEED
 from ari_agent.console.login import login_link
 from ari_agent.console.login_session import LoginSession, LoginSigner, Role
 from tests.console.conftest import (
@@ -20,21 +24,17 @@ from tests.console.conftest import (
     LiveCalls,
     OneCall,
     a_call,
+    console_of,
     csrf_token,
     log_in,
     text_of,
 )
 
-OPEN = {"/login", "/static/{file}"}
-BEHIND_LOGIN = [route for route in _ROUTES if isinstance(route, web.RouteDef) and route.path not in OPEN]
+Client = TestClient[Any, Any]
 
 
-@pytest.mark.parametrize("route", BEHIND_LOGIN, ids=lambda route: f"{route.method} {route.path}")
-async def test_no_page_and_no_stream_is_shown_to_a_stranger(stranger: Browser, route: web.RouteDef) -> None:
-    path = "/console" + route.path.replace("{call_id}", "call_1")
-    answer = await stranger.request(route.method, path, allow_redirects=False)
-    assert (answer.status, answer.headers["Location"].partition("?")[0]) == (303, "/console/login")
-    assert await answer.text() == ""
+def cookie_of(browser: Browser) -> str:
+    return browser.session.cookie_jar.filter_cookies(browser.make_url("/console"))[COOKIE].value
 
 
 async def test_a_part_of_a_page_sends_the_whole_page_to_the_login(stranger: Browser) -> None:
@@ -61,6 +61,11 @@ async def test_the_login_leads_to_the_page_that_was_wanted(stranger: Browser) ->
         "/console\t//evil",
         "javascript:alert(1)",
         "/consolevil",
+        "/console@evil.example",
+        "https:evil.example",
+        "%2F%2Fevil.example",
+        "/%2Fevil.example",
+        "/console?\r\nLocation: http://evil.example",
         "",
     ],
 )
@@ -86,13 +91,53 @@ async def test_the_cookie_is_for_this_server_alone_and_for_no_script(stranger: B
     assert API_KEY not in cookie.value
 
 
-async def test_each_login_has_an_id_of_its_own(stranger: Browser) -> None:
-    """A cookie that somebody has planted in the browser is not that of the login that follows."""
-    await log_in(stranger, READ_ONLY_KEY)
+async def test_behind_https_the_cookie_is_never_sent_without_it(stranger: Browser) -> None:
+    root = web.Application()
+    dependencies = replace(console_of(stranger)[DEPENDENCIES], is_https=True)
+    root.add_subapp("/console", build_console(dependencies))
+    async with TestClient(TestServer(root)) as browser:
+        answer = await browser.post("/console/login", data={"key": API_KEY}, allow_redirects=False)
+        assert answer.cookies[COOKIE]["secure"]
     answer = await stranger.post("/console/login", data={"key": API_KEY}, allow_redirects=False)
-    first = answer.cookies[COOKIE].value
-    answer = await stranger.post("/console/login", data={"key": API_KEY}, allow_redirects=False)
-    assert answer.cookies[COOKIE].value.split(".")[2] != first.split(".")[2]
+    assert not answer.cookies[COOKIE]["secure"]
+
+
+@pytest.mark.parametrize("planted", ["admin.9999999999.planted.AAAA", "of a login that may only look"])
+async def test_a_cookie_that_was_planted_before_the_login_is_worth_no_more_after_it(
+    stranger: Browser, planted: str
+) -> None:
+    if "." not in planted:
+        await log_in(stranger, READ_ONLY_KEY)
+        planted = cookie_of(stranger)
+    stranger.session.cookie_jar.update_cookies({COOKIE: planted}, stranger.make_url("/console"))
+    await log_in(stranger, API_KEY)
+    assert cookie_of(stranger).split(".")[2] != planted.split(".")[2]
+    other: Client
+    async with TestClient(stranger.server, cookie_jar=DummyCookieJar()) as other:
+        answer = await other.get("/console", headers={"Cookie": f"{COOKIE}={planted}"}, allow_redirects=False)
+        assert answer.status == 303 or "may only look" in await answer.text()
+
+
+async def test_whoever_logs_out_ends_the_login_for_copies_of_its_cookie_and_for_streams(
+    browser: Browser, live_calls: LiveCalls
+) -> None:
+    copy = {"Cookie": f"{COOKIE}={cookie_of(browser)}"}
+    await log_in(browser, API_KEY)  # the same person elsewhere
+    elsewhere = cookie_of(browser)
+    thief: Client = TestClient(browser.server, cookie_jar=DummyCookieJar())
+    async with thief.get("/console/now/events", headers=copy) as stream:
+        await stream.content.readuntil(b"\n\n")
+        token = re.search(r'value="([^"]+)"', await (await thief.get("/console", headers=copy)).text())
+        assert token
+        answer = await thief.post("/console/logout", data={"csrf_token": token[1]}, headers=copy, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/console/login")
+        live_calls.calls.append(OneCall(a_call()))
+        await console_of(browser)[NOW_FEED].renew()
+        assert b"call_1" not in await stream.content.read()
+    assert (await thief.get("/console", headers=copy, allow_redirects=False)).status == 303
+    assert cookie_of(browser) == elsewhere
+    await text_of(browser, "/console")
+    await thief.session.close()
 
 
 async def test_a_login_form_of_another_site_is_refused(stranger: Browser) -> None:

@@ -117,6 +117,16 @@ async def test_the_line_ends_with_the_login(browser: Browser, clock: Clock) -> N
     assert await end_of(await line_of(browser)) == (1008, "the login is over")
 
 
+async def test_the_line_carries_nothing_more_after_a_logout_in_another_window(
+    browser: Browser, asterisk: SipWebsockets
+) -> None:
+    line = await line_of(browser)
+    await browser.post("/console/logout", data={"csrf_token": await csrf_token(browser)}, allow_redirects=False)
+    await line.send_str(OPTIONS)
+    assert await end_of(line) == (1008, "the login is over")
+    assert asterisk.heard.empty()
+
+
 async def test_the_line_ends_with_the_controller(browser: Browser) -> None:
     line = await line_of(browser)
     closing = asyncio.create_task(console_phone.close_lines(console_of(browser)))

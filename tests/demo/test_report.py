@@ -26,7 +26,7 @@ async def test_all_steps_seen_is_ok(report: Report) -> None:
     await _see(report, *STEPS)
     told = report.as_json({"call_id": "call_1"})
     assert (report.ok, told["ok"], told["call"]) == (True, True, {"call_id": "call_1"})
-    assert told["prompt_call"] == {}
+    assert (told["prompt_call"], told["console"]) == ({}, "")
     assert report.as_json({}, {"call_id": "call_4"})["prompt_call"] == {"call_id": "call_4"}
     assert all(told["steps"].values())
     assert list(told["steps"]) == list(STEPS)

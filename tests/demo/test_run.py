@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -75,6 +76,7 @@ def test_once_sees_every_step_and_ends_with_the_call_as_json() -> None:
     assert "a server of this demo answers by rules of key words" in output
     assert re.search(r"user: .*open", output)
     assert "agent: We are open from nine to five" in output
+    assert re.search(rf"^  console: {last['console']}/login\?code=\S+ \(logs in once", output, flags=re.MULTILINE)
     prompted = last["prompt_call"]
     assert (prompted["by_rules"], prompted["tools"]) == (True, ["opening_hours", "end_call"])
     assert prompted["latency_p50_ms"]["e2e"] > 0
@@ -91,9 +93,15 @@ def test_an_end_in_the_middle_of_the_call_leaves_nothing_behind(number: signal.S
     before = _mounts()
     demo = _start()
     assert demo.stdout is not None
+    output = ""
     for line in demo.stdout:
+        output += line
         if "the caller hears ringing" in line:
             break
+    link = re.search(r"console: (\S+)", output)
+    assert link, output
+    with build_opener(HTTPCookieProcessor()).open(link[1]) as page:
+        assert "may change things" in page.read().decode()
     processes = _descendants(demo.pid)
     assert len(processes) >= 2
     demo.send_signal(number)

@@ -20,6 +20,11 @@ def test_an_empty_environment_gives_the_known_ports() -> None:
     assert settings.rtp_ports == (10000, 13999)
 
 
+@pytest.mark.parametrize(("given", "has_console"), [({}, True), ({"ARI_AGENT_CONSOLE": "OFF"}, False)])
+def test_the_console_can_be_off(given: dict[str, str], has_console: bool) -> None:
+    assert DemoSettings.from_environment(given).console is has_console
+
+
 def test_every_value_can_be_set() -> None:
     settings = DemoSettings.from_environment(
         {

@@ -25,6 +25,7 @@ def _settings(port: int) -> DemoSettings:
             "ARI_AGENT_SIP_BIND": "127.0.0.2",
             "ARI_AGENT_SIP_PORT": "15060",
             "ARI_AGENT_SOFTPHONE_PASSWORD": "secret",
+            "ARI_AGENT_PUBLIC_URL": "https://pbx.example/",
         }
     )
 
@@ -45,6 +46,9 @@ async def test_it_is_used_as_it_is_and_watched(monkeypatch: pytest.MonkeyPatch) 
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with system(_settings(runner.addresses[0][1]), Report(Console(file=io.StringIO()))) as running:
         assert (running.sip_host, running.sip_port, running.account) == ("127.0.0.2", 15060, "softphone")
+        assert running.console
+        assert running.console.address == "https://pbx.example/console"
+        assert running.console.invitation("look").startswith("console: https://pbx.example/console/login?code=")
         broken = asyncio.ensure_future(running.broken())
         await asyncio.sleep(0.05)
         assert not broken.done()

@@ -47,7 +47,10 @@ async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_console(chromium: Chromium) -> AsyncIterator[OpenConsole]:
-    """Opens pages on a console, each as another person's browser; all are checked and closed at the end."""
+    """Opens pages on a console, each as another person's browser; all are checked and closed at the end.
+
+    A test names it after the console, which then need not wait at its end for the streams of a page.
+    """
     async with AsyncExitStack() as opened:
 
         async def open_one(url: str, key: str = API_KEY, **options: Any) -> Page:
@@ -80,7 +83,7 @@ def console_url(stranger: Browser) -> str:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def console_page(open_console: OpenConsole, console_url: str) -> Page:
+async def console_page(console_url: str, open_console: OpenConsole) -> Page:
     """Somebody who is logged in there with the API key, at its first page."""
     return await open_console(console_url)
 
