@@ -74,6 +74,7 @@ from ari_agent.routing.agent_choice import Serves
 from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
+    browser_phone,
     opened_artefacts,
     opened_prompts,
     opened_store,
@@ -428,6 +429,7 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             installation=installation(settings, shared.speech, shared.serves),
             redaction=Redaction(settings.secrets),
             settings=settings_rows(settings),
+            phone=browser_phone(settings, shared.http),
         )
     )
     app[HAS_OWN_LOGIN] = True

@@ -49,6 +49,7 @@ MAY_HOLD_SECRETS = re.compile(r"PASSWORD|KEY|_URL$")  # a URL has room for a pas
 OF_OTHERS: Final = frozenset(
     {
         *("SIP_BIND", "SIP_PORT", "SIP_TLS_PORT", "SIP_RTP_PORTS", "ARI_BIND", "ARI_PORT", "ASTERISK_OWNER"),
+        *("SIP_WSS_BIND", "SIP_WSS_PORT"),
         *("SOFTPHONE_ACCOUNT", "SOFTPHONE_PASSWORD", "ENTITY_ID", "CACHE", "DEBIAN_MIRROR", "ETC", "TEMPLATES"),
         *("DEMO_AGENT_PORT", "DEMO_WEBHOOK_PORT", "DEMO_RUNNING"),
     }
@@ -130,6 +131,13 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="key that logs in to the console to look without changing anything; empty: there is none",
     )
+    browser_phone: Annotated[Literal["on", "off"], BeforeValidator(lower)] = Field(
+        "on", description="the telephone in the console, where its password is set"
+    )
+    browser_phone_account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,80}$")] = Field(
+        "browser-phone", description="its account in pjsip.conf, with `webrtc = yes`"
+    )
+    browser_phone_password: SecretStr = Field(SecretStr(""), description="that account's password; empty: no telephone")
     rtp_host: str = Field("127.0.0.1", min_length=1, description="address of this machine that Asterisk sends audio to")
     rtp_announced_host: Annotated[str, AfterValidator(read_numeric_address)] = Field(
         "", description="address that Asterisk sends audio to where it is not rtp_host, as behind NAT"

@@ -23,7 +23,7 @@ from ari_agent.conversation_analyses import analysis_settings, listed_models
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
 from ari_agent.own_loop import in_own_loop
-from ari_agent.services import opened_model, started_speech
+from ari_agent.services import browser_phone, opened_model, started_speech
 
 _ANSWER_S: Final = 3.0
 
@@ -63,6 +63,7 @@ async def check(
         app=settings.app,
     )
     model = analysis_settings(settings).model
+    http = http_client()
     around = Surroundings(
         settings=settings,
         inspection=inspection,
@@ -78,10 +79,12 @@ async def check(
         ask_models=(lambda: _models(settings)) if settings.llm_model else None,
         try_session=_try_session(settings),
         connected=serving.connected if serving else None,
+        phone=browser_phone(settings, http),
     )
     try:
         return await run_checks(CHECKS, around, whole_s=give_up_s - loop.time(), tell=tell)
     finally:
+        await http.close()
         await inspection.close()
 
 

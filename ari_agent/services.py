@@ -14,6 +14,7 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.browser_phone import BrowserPhone
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.public_log.public_logs import FINISHERS as LOG_FINISHERS
@@ -215,6 +216,14 @@ def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settin
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, trace=trace)
     store.outbox.on_added = delivery.wake
     return delivery
+
+
+def browser_phone(settings: Settings, http: aiohttp.ClientSession) -> BrowserPhone | None:
+    """Return the account of the telephone in the console; None where there is none, or it is turned off."""
+    password = settings.browser_phone_password.get_secret_value()
+    if settings.browser_phone == "off" or not password:
+        return None
+    return BrowserPhone(http, settings.ari_url, settings.browser_phone_account, password)
 
 
 def ari_of(settings: Settings) -> Ari:

@@ -51,9 +51,14 @@ configure takes these from the environment, else from what DIRECTORY/ari-agent.e
   ARI_AGENT_SIP_BIND          0.0.0.0        where SIP listens
   ARI_AGENT_SIP_PORT          5060           UDP and TCP
   ARI_AGENT_SIP_TLS_PORT      5061
+  ARI_AGENT_SIP_WSS_BIND      127.0.0.1      where SIP over secure websockets listens, and ARI over TLS with it
+  ARI_AGENT_SIP_WSS_PORT      8089
   ARI_AGENT_SIP_RTP_PORTS     10000-13999    Asterisk's own audio ports
   ARI_AGENT_SOFTPHONE_ACCOUNT softphone
   ARI_AGENT_SOFTPHONE_PASSWORD made
+  ARI_AGENT_BROWSER_PHONE     on             the telephone in the console; off: no ICE, which takes memory for each call
+  ARI_AGENT_BROWSER_PHONE_ACCOUNT browser-phone
+  ARI_AGENT_BROWSER_PHONE_PASSWORD made
 DIRECTORY/ari-agent.env (mode 0600) is what the controller needs to know of it, in the form of an environment file.
 TEXT
 }
@@ -393,27 +398,35 @@ configure() { # DIRECTORY
         [SIP_BIND]=$(setting SIP_BIND 0.0.0.0)
         [SIP_PORT]=$(setting SIP_PORT 5060)
         [SIP_TLS_PORT]=$(setting SIP_TLS_PORT 5061)
+        [SIP_WSS_BIND]=$(setting SIP_WSS_BIND 127.0.0.1)
+        [SIP_WSS_PORT]=$(setting SIP_WSS_PORT 8089)
         [SIP_RTP_PORTS]=$(setting SIP_RTP_PORTS 10000-13999)
         [SOFTPHONE_ACCOUNT]=$(setting SOFTPHONE_ACCOUNT softphone)
         [SOFTPHONE_PASSWORD]=$(setting SOFTPHONE_PASSWORD "$(made_password)")
+        [BROWSER_PHONE]=$(setting BROWSER_PHONE on)
+        [BROWSER_PHONE_ACCOUNT]=$(setting BROWSER_PHONE_ACCOUNT browser-phone)
+        [BROWSER_PHONE_PASSWORD]=$(setting BROWSER_PHONE_PASSWORD "$(made_password)")
         [ENTITY_ID]=$(setting ENTITY_ID "02$(od -An -N5 -tx1 /dev/urandom | tr ' ' :)")
         [ETC]=/etc/asterisk
     )
     local name
-    for name in APP ARI_USERNAME SOFTPHONE_ACCOUNT; do
+    for name in APP ARI_USERNAME SOFTPHONE_ACCOUNT BROWSER_PHONE_ACCOUNT; do
         check "$name" '[A-Za-z0-9_-]{1,40}' "1 to 40 letters, digits, _ or -"
     done
-    for name in ARI_PASSWORD SOFTPHONE_PASSWORD API_KEY; do
+    for name in ARI_PASSWORD SOFTPHONE_PASSWORD BROWSER_PHONE_PASSWORD API_KEY; do
         check "$name" '[A-Za-z0-9_.~-]{8,200}' "8 to 200 letters, digits, _ . ~ or -"
     done
-    for name in ARI_BIND SIP_BIND; do
+    for name in ARI_BIND SIP_BIND SIP_WSS_BIND; do
         check "$name" '[0-9.]+|\[[0-9A-Fa-f:.]+\]' "an IPv4 address, or an IPv6 address in []"
     done
-    for name in ARI_PORT SIP_PORT SIP_TLS_PORT; do
+    for name in ARI_PORT SIP_PORT SIP_TLS_PORT SIP_WSS_PORT; do
         check_port "$name"
     done
+    check BROWSER_PHONE 'on|off' "on or off"
     check ENTITY_ID '([0-9a-f]{2}:){5}[0-9a-f]{2}' "six bytes in hexadecimal, as in 02:00:00:00:00:01"
     check SIP_RTP_PORTS '[0-9]{1,5}-[0-9]{1,5}' "a range of ports, as in 10000-13999"
+    values[ICE]=yes
+    [ "${values[BROWSER_PHONE]}" = on ] || values[ICE]=no
     values[RTP_START]=${values[SIP_RTP_PORTS]%-*}
     values[RTP_END]=${values[SIP_RTP_PORTS]#*-}
     ((10#${values[RTP_START]} >= 1024 && 10#${values[RTP_END]} <= 65535 &&
@@ -440,7 +453,8 @@ configure() { # DIRECTORY
         printf '%s\n' "# What the controller needs to know of this Asterisk. Made by install.sh; keep it to yourself."
         printf 'ARI_AGENT_ARI_URL=http://%s:%s/ari\n' "$ari_host" "${values[ARI_PORT]}"
         for name in APP ARI_BIND ARI_PORT ARI_USERNAME ARI_PASSWORD API_KEY SIP_BIND SIP_PORT SIP_TLS_PORT \
-            SIP_RTP_PORTS SOFTPHONE_ACCOUNT SOFTPHONE_PASSWORD ENTITY_ID; do
+            SIP_WSS_BIND SIP_WSS_PORT SIP_RTP_PORTS SOFTPHONE_ACCOUNT SOFTPHONE_PASSWORD BROWSER_PHONE \
+            BROWSER_PHONE_ACCOUNT BROWSER_PHONE_PASSWORD ENTITY_ID; do
             printf 'ARI_AGENT_%s=%s\n' "$name" "${values[$name]}"
         done
     )"
@@ -470,7 +484,7 @@ write() { # FILE MODE TEXT
     mv "$partial" "$1"
 }
 
-# A certificate for SIP over TLS, valid for ten years, that phones have to be told to trust.
+# A certificate for SIP over TLS and websockets, valid for ten years, that phones have to be told to trust.
 make_certificate() { # DIRECTORY
     local host pem
     host=$(hostname 2>/dev/null || printf asterisk)
@@ -508,6 +522,7 @@ check_ports() { # DIRECTORY
     fail_if_busy tcp SIP_PORT
     fail_if_busy udp SIP_PORT
     fail_if_busy tcp SIP_TLS_PORT
+    fail_if_busy tcp SIP_WSS_PORT
 }
 
 # The kernel's own tables (proc(5)): local address in hexadecimal, state 0A = listening, 07 = a bound UDP socket.

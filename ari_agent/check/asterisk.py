@@ -141,7 +141,7 @@ async def check_certificate(around: Surroundings) -> list[Finding]:
     if days < _SOON_DAYS:
         return warning(
             f"Asterisk's certificate for SIP over TLS is valid for {days:.0f} days more",
-            "renew the file that pjsip.conf names as cert_file, then asterisk -rx 'pjsip reload'",
+            "renew the file that pjsip.conf names as cert_file, then asterisk -rx 'module reload res_pjsip.so'",
         )
     return ok(f"Asterisk's certificate for SIP over TLS is valid for {days:.0f} days")
 

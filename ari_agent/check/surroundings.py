@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from ari_agent.asterisk.browser_phone import BrowserPhone
 from ari_agent.asterisk.inspection import Inspection
 from ari_agent.check.stored import Stored, StoredAgent, agents_named_by
 from ari_agent.contract.agent import Agent
@@ -117,6 +118,7 @@ class Surroundings:
     what it has, and raises an AriAgentError where it cannot; None: no model is set up. try_session: opens a session
     with a model that speaks itself, or raises an AgentError; None: no server of such is set up. connected: the
     controller that looks around is connected to Asterisk itself; None: it is no controller that looks.
+    phone: the account of the console's telephone; None: there is none.
     """
 
     settings: CheckedSettings
@@ -132,6 +134,7 @@ class Surroundings:
     ask_models: Callable[[], Awaitable[ModelsAsked]] | None = None
     try_session: Callable[[str], Awaitable[None]] | None = None
     connected: bool | None = None
+    phone: BrowserPhone | None = None
 
 
 async def look_into_database(

@@ -17,6 +17,7 @@ from ari_agent.check.asterisk import (
     check_rights,
 )
 from ari_agent.check.audio import check_echo, check_music, check_ringing
+from ari_agent.check.browser_phone import check_browser_phone
 from ari_agent.check.contexts import check_detours, check_dialplan, check_extensions
 from ari_agent.check.machine import (
     check_api,
@@ -52,6 +53,7 @@ CHECKS: Final[Sequence[Check[Surroundings]]] = (
     Check(_ASTERISK, "extensions", check_extensions, needs=("rights",)),
     Check(_ASTERISK, "clock", check_clock, needs=("rights",)),
     Check(_ASTERISK, "certificate", check_certificate, needs=("ari",)),
+    Check(_ASTERISK, "browser phone", check_browser_phone, needs=("ari",)),
     Check(_AUDIO, "address", check_rtp_address),
     Check(_AUDIO, "echo", check_echo, needs=("modules", "rights", "address")),
     Check(_AUDIO, "ringing", check_ringing, needs=("echo",)),

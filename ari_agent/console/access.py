@@ -64,9 +64,8 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         text = "There is no such page." if error.status == 404 else error.reason
         return _error_page(request, error.status, text)
     except Exception as error:
-        for kind, translate in _TRANSLATIONS:
-            if isinstance(error, kind):
-                return _error_page(request, *translate(error))
+        if told := in_words(error):
+            return _error_page(request, *told)
         log.exception("a page of the console failed", extra={"path": _path_for_log(request)})
         return _error_page(request, 500, "This page failed; the controller's log says why.")
 
@@ -88,6 +87,11 @@ _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], tuple[int, 
 )
 
 
+def in_words(error: Exception) -> tuple[int, str] | None:
+    """Return the HTTP status of an error and what people are told of it; None for one that is not expected."""
+    return next((translate(error) for kind, translate in _TRANSLATIONS if isinstance(error, kind)), None)
+
+
 @web.middleware
 async def require_login(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Send a stranger to the login, and refuse a change without the login's token or by somebody who may only look."""
@@ -100,11 +104,22 @@ async def require_login(request: web.Request, handler: Handler) -> web.StreamRes
     if session is None:
         return _to_login(request)
     if request.method not in _SAFE:
-        if not request.app[SIGNER].is_csrf_token(session, await _given_token(request)):
-            raise ApiError(403, _NOT_OURS)
-        if not session.may_change and request.path != "/console/logout":
-            raise ApiError(403, "you are logged in with the key that may only look")
+        check_change(request, session, await _given_token(request), may_look=request.path == "/console/logout")
     return await handler(request)
+
+
+def check_change(request: web.Request, session: LoginSession, token: str, *, may_look: bool = False) -> None:
+    """Let a change pass that brings the login's token, of somebody who may change something.
+
+    may_look: also of somebody who may only look.
+
+    Raises:
+        ApiError: 403, with what is wrong.
+    """
+    if not request.app[SIGNER].is_csrf_token(session, token):
+        raise ApiError(403, _NOT_OURS)
+    if not session.may_change and not may_look:
+        raise ApiError(403, "you are logged in with the key that may only look")
 
 
 def session_of(request: web.Request) -> LoginSession | None:

@@ -22,6 +22,7 @@ from ari_agent.console import (
     now,
     number_list,
     number_page,
+    phone,
     shared_call,
     static_files,
     talk,
@@ -72,6 +73,8 @@ _ROUTES: Final = (
     web.post("/agents/{agent_id}/talk", talk.register_talk),
     web.get("/api", api_pages.show_api),
     web.get("/settings", api_pages.show_settings),
+    web.get("/phone", phone.show_phone),
+    web.get("/phone/sip", phone.carry_sip, allow_head=False),
     web.get("/static/{file}", static_files.show_static_file),
 )
 
@@ -90,8 +93,9 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     login.remember_logins(app)
     call_sound.remember_peaks(app)
+    app[phone.OPEN_LINES] = set()
     app.add_routes(_ROUTES)
-    app.on_shutdown.append(_close_feeds)
+    app.on_shutdown.extend((_close_feeds, phone.close_lines))
     return app
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -121,18 +122,38 @@ class SettingsRow:
     here: str
 
 
+class PhoneLine(Protocol):
+    """The way of one page's SIP messages to Asterisk and back."""
+
+    async def send(self, message: str) -> None:
+        """Send a SIP message of the page. Raises ConnectionError where the line has closed."""
+
+    def messages(self) -> AsyncIterator[str]:
+        """Yield the SIP messages of Asterisk until it closes the line."""
+
+
+class Phone(Protocol):
+    """The account with which pages of the console call and are called."""
+
+    @property
+    def account(self) -> str:
+        """The account's name, which is the user of its SIP address."""
+
+    def line(self) -> AbstractAsyncContextManager[PhoneLine]:
+        """Open a line for a page. Raises AsteriskError where Asterisk does not take it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
     """What `build_console` needs from the rest of the product.
 
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
     is_https: browsers reach the console by https, so that the cookie is never sent otherwise. health: where it learns
-    how the product is.
-    artefacts: recordings and logs of calls. numbers: what the pages of numbers ask, and checks: what runs `ari-agent
-    check`; None: there are no such pages. web_calls: for talks with an agent; None where there are none. installation:
-    what agents find here. redaction: takes secrets out of what is shown of agents. settings: of the whole controller.
-    now_ms: milliseconds since 1970. read_within_s: how long a browser may leave a piece of a long answer unread.
-    transfer_timeout_s: how long a transfer is waited for.
+    how the product is. artefacts: recordings and logs of calls. numbers: what the pages of numbers ask. checks: runs
+    `ari-agent check`. web_calls: for talks with an agent. phone: the telephone of the page Phone. None: there are no
+    such pages. installation: what agents find here. redaction: takes secrets out of what is shown of agents. settings:
+    of the whole controller. now_ms: milliseconds since 1970. read_within_s: how long a browser may leave a piece of a
+    long answer unread. transfer_timeout_s: how long a transfer is waited for.
     """
 
     store: Store
@@ -149,6 +170,7 @@ class ConsoleDependencies:
     installation: Installation = field(default_factory=Installation)
     redaction: Redaction = field(default_factory=Redaction, repr=False)
     settings: Sequence[SettingsRow] = ()
+    phone: Phone | None = None
     now_ms: Callable[[], int] = now_ms
     read_within_s: float = READ_WITHIN_S
     transfer_timeout_s: float = TRANSFER_TIMEOUT_S

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ari_agent.demo import digest, sip
+from ari_agent.asterisk import digest
+from ari_agent.demo import sip
 from ari_agent.demo.caller_audio import CallerAudio
 from ari_agent.demo.sip import SipMessage
 

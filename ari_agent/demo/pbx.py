@@ -50,7 +50,8 @@ class Pbx:
 
     app: the name in the dialplan's `Stasis()`.
     bind: the address SIP listens on; "0.0.0.0" lets phones of the network in. ARI stays on `ari_bind`.
-    sip_port (UDP and TCP), tls_port, ari_port: 1 to 65535; 0 chooses a free one, see the attribute after `start`.
+    sip_port (UDP and TCP), tls_port, ari_port, wss_port (on `ari_bind`): 1 to 65535; 0 chooses a free one, see the
+        attribute after `start`.
     rtp_ports: first and last UDP port of Asterisk's own audio.
     callers: networks whose SIP calls come in without a password, as a trunk's do: endpoint `caller`, context
         `from-trunk`. The From user must not be the softphone's account. Empty: only the softphone may call.
@@ -74,6 +75,7 @@ class Pbx:
         sip_port: int = 5060,
         tls_port: int = 5061,
         ari_port: int = 8088,
+        wss_port: int = 0,
         rtp_ports: tuple[int, int] = (10000, 13999),
         callers: Sequence[str] = ("127.0.0.0/8",),
         pjsip: str = "",
@@ -89,12 +91,14 @@ class Pbx:
         self.sip_port = sip_port
         self.tls_port = tls_port
         self.ari_port = ari_port
+        self.wss_port = wss_port
         self.rtp_ports = rtp_ports
         self.network_namespace = network_namespace
         self._name_server = name_server
         self.root = Path()
         self.ari_username = self.ari_password = ""
         self.softphone_account = self.softphone_password = ""
+        self.browser_phone_account = self.browser_phone_password = ""
         self._callers = tuple(callers)
         self._pjsip = pjsip
         self._extensions = extensions
@@ -162,7 +166,7 @@ class Pbx:
         self.root = Path((await self._install("root")).strip())
         self._run_directory = RunDirectory.make(self._cache / "runs")
         self._run = self._run_directory.path
-        asked = self.ari_port, self.sip_port, self.tls_port
+        asked = self.ari_port, self.sip_port, self.tls_port, self.wss_port
         try:
             for left in reversed(range(_STARTS)):
                 self._choose_ports(*asked)
@@ -244,12 +248,13 @@ class Pbx:
     async def _install(self, *arguments: str, **settings: str) -> str:
         return await run_install(*arguments, cache=self._cache, **settings)
 
-    def _choose_ports(self, ari_port: int, sip_port: int, tls_port: int) -> None:
+    def _choose_ports(self, ari_port: int, sip_port: int, tls_port: int, wss_port: int) -> None:
         if self.network_namespace:
             return
         self.ari_port = free_port(self.ari_bind, ari_port, "ARI_PORT")
         self.sip_port = free_port(self.bind, sip_port, "SIP_PORT", TCP_AND_UDP)
         self.tls_port = free_port(self.bind, tls_port, "SIP_TLS_PORT")
+        self.wss_port = free_port(self.ari_bind, wss_port, "SIP_WSS_PORT")
 
     async def _configure(self) -> None:
         uid, gid = _asterisk_user(self.root)
@@ -263,6 +268,8 @@ class Pbx:
             ARI_AGENT_SIP_BIND=self.bind,
             ARI_AGENT_SIP_PORT=str(self.sip_port),
             ARI_AGENT_SIP_TLS_PORT=str(self.tls_port),
+            ARI_AGENT_SIP_WSS_BIND=self.ari_bind,
+            ARI_AGENT_SIP_WSS_PORT=str(self.wss_port or 8089),
             ARI_AGENT_SIP_RTP_PORTS="{}-{}".format(*self.rtp_ports),
             ARI_AGENT_ASTERISK_OWNER=f"{uid}:{gid}",
         )
@@ -270,6 +277,8 @@ class Pbx:
         made = dict(line.removeprefix("ARI_AGENT_").split("=", 1) for line in lines if "=" in line)
         self.ari_username, self.ari_password = made["ARI_USERNAME"], made["ARI_PASSWORD"]
         self.softphone_account, self.softphone_password = made["SOFTPHONE_ACCOUNT"], made["SOFTPHONE_PASSWORD"]
+        self.browser_phone_account = made["BROWSER_PHONE_ACCOUNT"]
+        self.browser_phone_password = made["BROWSER_PHONE_PASSWORD"]
         (etc / "pjsip.d" / "pbx.conf").write_text(_caller_endpoint(self._callers) + self._pjsip + "\n")
         (etc / "extensions.d" / "pbx.conf").write_text(self._extensions + "\n")
         for name, text in self._files.items():

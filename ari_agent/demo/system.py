@@ -142,6 +142,8 @@ async def own_system(settings: DemoSettings, report: Report, model: Mapping[str,
             "CONSOLE": "on" if settings.console else "off",
             "DATABASE_URL": "sqlite+aiosqlite:///demo.db",
             "RTP_HOST": "127.0.0.1",
+            "BROWSER_PHONE_ACCOUNT": pbx.browser_phone_account,
+            "BROWSER_PHONE_PASSWORD": pbx.browser_phone_password,
         }
         controller = await stack.enter_async_context(ControllerProcess(product_settings, folder=folder))
         api = await stack.enter_async_context(ControllerApi(f"{settings.api_client_host}:{api_port}", api_key))

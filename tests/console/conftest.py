@@ -26,7 +26,7 @@ from ari_agent.calls.state import CallState
 from ari_agent.check.report import Entry
 from ari_agent.console import console
 from ari_agent.console.check_runs import CheckRuns, TellEntries
-from ari_agent.console.dependencies import ConsoleDependencies, SettingsRow
+from ari_agent.console.dependencies import ConsoleDependencies, Phone, SettingsRow
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest
 from ari_agent.errors import UnknownCall
@@ -188,12 +188,23 @@ class Checks:
 
 
 @pytest.fixture
+def phone() -> Phone | None:
+    return None
+
+
+@pytest.fixture
 def checks() -> Checks:
     return Checks()
 
 
 async def serve_pages(
-    store: Store, live_calls: LiveCalls, clock: Clock, artefacts: Artefacts, desk: NumberDesk, checks: Checks
+    store: Store,
+    live_calls: LiveCalls,
+    clock: Clock,
+    artefacts: Artefacts,
+    desk: NumberDesk,
+    checks: Checks,
+    phone: Phone | None,
 ) -> AsyncIterator[Browser]:
     """A browser that is not logged in and follows no redirects by itself."""
     root = web.Application()
@@ -211,6 +222,7 @@ async def serve_pages(
             artefacts=artefacts,
             settings=[SettingsRow("ARI_AGENT_CONCURRENCY_LIMIT", "calls at the same time", "20", "7")],
             web_calls=Registrar(store, new_call_id=new_call_id, now_ms=lambda: clock.now_ms),
+            phone=phone,
         )
     )
     console.put_under(root, pages)

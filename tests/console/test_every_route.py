@@ -23,7 +23,8 @@ from tests.console.conftest import (
     text_of,
 )
 
-OPEN = ("/console/login", "/console/static/{file}")
+SHARED = ("/console/shared/{token}", "/console/shared/{token}/recording", "/console/shared/{token}/peaks.json")
+OPEN = ("/console/login", "/console/static/{file}", *SHARED)
 OF_READERS = ("/console/logout",)
 """Changes that whoever may only look makes."""
 GUARDED = {

@@ -178,6 +178,7 @@ async def test_a_start_after_a_kill_that_fails_may_be_tried_again() -> None:
         (socket.SOCK_DGRAM, "sip_port", "ARI_AGENT_SIP_PORT"),
         (socket.SOCK_STREAM, "sip_port", "ARI_AGENT_SIP_PORT"),
         (socket.SOCK_STREAM, "tls_port", "ARI_AGENT_SIP_TLS_PORT"),
+        (socket.SOCK_STREAM, "wss_port", "ARI_AGENT_SIP_WSS_PORT"),
         (socket.SOCK_STREAM, "ari_port", "ARI_AGENT_ARI_PORT"),
     ],
 )
@@ -223,8 +224,9 @@ async def test_a_port_lost_to_another_program_is_chosen_anew(kind: int, option: 
 
 
 async def test_an_asterisk_without_a_port_that_was_asked_for_does_not_start() -> None:
-    ports = [free_port("127.0.0.1", 0, "SIP_PORT", TCP_AND_UDP) for _ in range(3)]
-    pbx = LosesPort(sip_port=ports[0], tls_port=ports[1], ari_port=ports[2], rtp_ports=(21200, 21399))
+    ports = [free_port("127.0.0.1", 0, "SIP_PORT", TCP_AND_UDP) for _ in range(4)]
+    sip, tls, ari, wss = ports
+    pbx = LosesPort(sip_port=sip, tls_port=tls, ari_port=ari, wss_port=wss, rtp_ports=(21200, 21399))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as pbx.thief, pytest.raises(PortLost, match="transport-udp"):
         await pbx.start()
     assert not pbx.running

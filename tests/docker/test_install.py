@@ -47,7 +47,7 @@ def test_every_placeholder_is_filled_and_every_template_written(tmp_path: Path) 
 def test_files_with_a_secret_are_for_their_owner_only(tmp_path: Path) -> None:
     made = configure(tmp_path)
     for name, text in files_of(tmp_path).items():
-        holds_secret = any(made[f"ARI_AGENT_{which}"] in text for which in ("ARI_PASSWORD", "SOFTPHONE_PASSWORD"))
+        holds_secret = any(value in text for which, value in made.items() if which.endswith("_PASSWORD"))
         assert (holds_secret or name.endswith(".key")) == (name in SECRET_FILES)
         assert (tmp_path / name).stat().st_mode & 0o777 == (0o600 if name in SECRET_FILES else 0o644), name
 
@@ -60,7 +60,8 @@ def test_no_template_holds_a_secret() -> None:
 
 def test_passwords_differ_from_one_installation_to_the_next_and_stay_in_each(tmp_path: Path) -> None:
     one, other = configure(tmp_path / "one"), configure(tmp_path / "other")
-    made = ["ARI_AGENT_ARI_PASSWORD", "ARI_AGENT_SOFTPHONE_PASSWORD", "ARI_AGENT_API_KEY", "ARI_AGENT_ENTITY_ID"]
+    kinds = ("ARI_PASSWORD", "SOFTPHONE_PASSWORD", "BROWSER_PHONE_PASSWORD", "API_KEY", "ENTITY_ID")
+    made = [f"ARI_AGENT_{kind}" for kind in kinds]
     assert not {one[name] for name in made} & {other[name] for name in made}
     assert len({one[name] for name in made}) == len(made)
     assert configure(tmp_path / "one") == one
@@ -78,7 +79,16 @@ def test_ari_listens_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
     assert "bindaddr = 127.0.0.1" in (tmp_path / "http.conf").read_text()
     made = configure(tmp_path, ARI_AGENT_ARI_BIND="0.0.0.0")
     assert "bindaddr = 0.0.0.0" in (tmp_path / "http.conf").read_text()
+    assert "tlsbindaddr = 127.0.0.1:8089" in (tmp_path / "http.conf").read_text()
     assert made["ARI_AGENT_ARI_URL"] == "http://127.0.0.1:8088/ari"
+
+
+def test_without_a_telephone_in_the_console_calls_take_no_memory_for_ice(tmp_path: Path) -> None:
+    configure(tmp_path)
+    assert "icesupport = yes" in (tmp_path / "rtp.conf").read_text()
+    made = configure(tmp_path, ARI_AGENT_BROWSER_PHONE="off")
+    assert "icesupport = no" in (tmp_path / "rtp.conf").read_text()
+    assert made["ARI_AGENT_BROWSER_PHONE"] == "off"
 
 
 def test_a_file_that_somebody_changed_is_kept_beside_the_new_one(tmp_path: Path) -> None:
@@ -102,6 +112,10 @@ def test_a_file_that_somebody_changed_is_kept_beside_the_new_one(tmp_path: Path)
         ("ARI_AGENT_ARI_PORT", "65536"),
         ("ARI_AGENT_SIP_PORT", "sip"),
         ("ARI_AGENT_SIP_TLS_PORT", "-1"),
+        ("ARI_AGENT_SIP_WSS_PORT", "65536"),
+        ("ARI_AGENT_SIP_WSS_BIND", "everywhere"),
+        ("ARI_AGENT_BROWSER_PHONE", "perhaps"),
+        ("ARI_AGENT_BROWSER_PHONE_ACCOUNT", "a]\n[b"),
         ("ARI_AGENT_SIP_BIND", "everywhere"),
         ("ARI_AGENT_ARI_BIND", "127.0.0.1\nbindport = 1"),
         ("ARI_AGENT_SIP_RTP_PORTS", "10000"),
@@ -140,6 +154,7 @@ def test_whatever_the_application_is_called_it_is_refused_or_written_as_it_is(
         (socket.SOCK_STREAM, "tcp", "ARI_AGENT_SIP_PORT"),
         (socket.SOCK_DGRAM, "udp", "ARI_AGENT_SIP_PORT"),
         (socket.SOCK_STREAM, "tcp", "ARI_AGENT_SIP_TLS_PORT"),
+        (socket.SOCK_STREAM, "tcp", "ARI_AGENT_SIP_WSS_PORT"),
     ],
 )
 def test_a_busy_port_is_named_with_its_variable(tmp_path: Path, kind: int, protocol: str, variable: str) -> None:
@@ -149,6 +164,7 @@ def test_a_busy_port_is_named_with_its_variable(tmp_path: Path, kind: int, proto
             taken.listen()
         port = str(taken.getsockname()[1])
         free = {"ARI_AGENT_ARI_PORT": "21901", "ARI_AGENT_SIP_PORT": "21902", "ARI_AGENT_SIP_TLS_PORT": "21903"}
+        free["ARI_AGENT_SIP_WSS_PORT"] = "21904"
         configure(tmp_path, **{**free, variable: port})
         done = install("ports", str(tmp_path))
     assert done.returncode == 2

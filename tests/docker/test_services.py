@@ -13,7 +13,10 @@ REPOSITORY = Path(__file__).parents[2]
 COMPOSE = (REPOSITORY / "docker" / "compose.yaml").read_text()
 UNIT = (REPOSITORY / "docker" / "ari-agent.service").read_text()
 DOCS = (REPOSITORY / "docs" / "existing-pbx.md").read_text()
-OF_THE_ASTERISK_BESIDE = {"ari_url", "ari_username", "ari_password", "app", "api_key"}
+OF_THE_ASTERISK_BESIDE = {
+    *("ari_url", "ari_username", "ari_password", "app", "api_key"),
+    *("browser_phone_account", "browser_phone_password"),
+}
 """The controller beside the Asterisk of the same file reads these from the volume of secrets."""
 
 

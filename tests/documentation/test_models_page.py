@@ -17,7 +17,14 @@ from tests.documentation.pages import PAGES, ROOT
 PAGE: Final = (ROOT / "docs" / "models-and-voices.md").read_text()
 BLOCKS: Final = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 OF_CHANNELS: Final = {"CALL_ID", "DISCONNECTION_REASON", "REFER_TO", "STASIS"}
-OF_THE_DEMO: Final = {"DEMO_RUNNING", "SIP_BIND", "SIP_RTP_PORTS", "SOFTPHONE_ACCOUNT", "SOFTPHONE_PASSWORD"}
+OF_THE_DEMO: Final = {
+    "DEMO_RUNNING",
+    "SIP_BIND",
+    "SIP_WSS_BIND",
+    "SIP_RTP_PORTS",
+    "SOFTPHONE_ACCOUNT",
+    "SOFTPHONE_PASSWORD",
+}
 _NAME: Final = re.compile(rf"\b{PREFIX}([A-Z0-9_]*[A-Z0-9])")
 
 

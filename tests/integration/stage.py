@@ -82,6 +82,9 @@ exten = _*72X.,1,Set(AGENTVAR_plan=gold)
  same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
 exten = _*71X.,1,Set(AGENTVAR_latin=Müller)
  same = n,Stasis(ari_agent,to_number=+${EXTEN:3})
+; The telephone in the console.
+exten = browser-phone,1,Dial(${PJSIP_DIAL_CONTACTS(browser-phone)})
+ same = n,Hangup(${HANGUPCAUSE})
 ; What the dialplan sees when the agent is done.
 exten = see-after,1,Stasis(ari_agent,agent_id=${PJSIP_HEADER(read,X-Agent-Id)})
  same = n,Set(GLOBAL(SEEN_AFTER)=${ARI_AGENT_CALL_ID}/${ARI_AGENT_DISCONNECTION_REASON}/${STASISSTATUS})
@@ -300,6 +303,7 @@ async def staged(
             relay = await stack.enter_async_context(TcpRelay("127.0.0.1", pbx.ari_port))
             ari_url = f"http://127.0.0.1:{relay.port}/ari"
         settings.setdefault("EXTENSIONS_CONTEXT", "desks")
+        settings.setdefault("BROWSER_PHONE_PASSWORD", pbx.browser_phone_password)
         controller = Controller(
             folder,
             ari_url=ari_url,

@@ -73,6 +73,7 @@ class Office:
             "bind": f"127.0.0.1:{free_tcp_port()}",
             "webhook_url": f"https://localhost:{self.web_port}/hook?token=hidden",
             "extensions_context": "from-softphone",
+            "browser_phone_password": SecretStr(self.pbx.browser_phone_password),
         }
         return Settings(**{**given, **self.changed})
 
@@ -356,7 +357,7 @@ def open_to_all(path: Path) -> None:
 BREAKAGES: Final[Mapping[str, tuple[Broken, str, Status, str]]] = {
     "chan_rtp": (without("chan_rtp.so"), "modules", Status.FAILED, "chan_rtp.so (every call's audio)"),
     "no Stasis line": (
-        dialplan(r"Stasis\(ari_agent\)", "NoOp()"),
+        dialplan(r"Stasis\(ari_agent(,agent_id=[^)]*)?\)", "NoOp()"),
         "dialplan",
         Status.FAILED,
         "no line Stasis(ari_agent) in extensions.conf where calls of SIP endpoints arrive",
@@ -440,6 +441,30 @@ BREAKAGES: Final[Mapping[str, tuple[Broken, str, Status, str]]] = {
         "trunk host",
         Status.FAILED,
         "nobody listens at 127.0.0.1 port 9: Connection refused",
+    ),
+    "telephone's password": (
+        setting(browser_phone_password=SecretStr("wrong")),
+        "browser phone",
+        Status.WARNING,
+        "REGISTER was answered 401: ARI_AGENT_BROWSER_PHONE_PASSWORD must be the password",
+    ),
+    "no telephone": (
+        setting(browser_phone_account="desk"),
+        "browser phone",
+        Status.WARNING,
+        "Asterisk has no endpoint desk for the console's telephone: copy the sections",
+    ),
+    "telephone without sound": (
+        file("pjsip.conf", "webrtc = yes\n", "", "module reload res_pjsip.so"),
+        "browser phone",
+        Status.WARNING,
+        "browsers have no sound with the endpoint browser-phone: it lacks webrtc = yes",
+    ),
+    "no SIP over websockets": (
+        without("res_pjsip_transport_websocket.so"),
+        "browser phone",
+        Status.WARNING,
+        "load res_pjsip_transport_websocket.so",
     ),
     "expired certificate": (webhook(days=None), "webhook", Status.FAILED, "is not accepted: certificate has expired"),
     "certificate soon expired": (webhook(days=9), "webhook", Status.WARNING, "is valid for 9 days more"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_agent.demo import digest
-from ari_agent.demo.digest import UnknownChallenge
+from ari_agent.asterisk import digest
+from ari_agent.asterisk.digest import UnknownChallenge
 
 
 def _answer(challenge: str, *, password: str = "Circle Of Life", nonce: str = "0a4f113b") -> str:
@@ -62,3 +62,41 @@ def test_no_challenge_breaks_it(challenge: str) -> None:
         assert _answer(challenge).startswith("Digest ")
     except UnknownChallenge as error:
         assert str(error)
+
+
+GUESSED = (
+    'Digest username="Mufasa", realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
+    'uri="/dir/index.html", qop=auth, nc=00000001, cnonce="0a4f113b", response="{}", algorithm=MD5'
+)
+MESSAGE = "GET sip:pbx SIP/2.0\r\nVia: x\r\nauthorization : {}\r\nContent-Length: 4\r\n\r\nAuthorization: {}\r\n"
+
+
+def _with_password(message: str) -> str:
+    return digest.with_password(message, username="Mufasa", password="Circle Of Life")
+
+
+def test_the_proof_of_the_password_takes_the_place_of_a_guess_and_nothing_else_changes() -> None:
+    wrong, right = GUESSED.format("0" * 32), GUESSED.format("6629fae49393a05397450978507c4ef1")
+    assert _with_password(MESSAGE.format(wrong, wrong)) == MESSAGE.format(right, wrong)
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    ["Basic TXVmYXNhOkNpcmNsZQ==", GUESSED.replace("Mufasa", "Scar"), GUESSED.replace("MD5", "SHA-1"), "", "Digest"],
+)
+def test_credentials_of_another_kind_or_user_are_left_alone(credentials: str) -> None:
+    message = MESSAGE.format(credentials, "")
+    assert _with_password(message) == message
+
+
+@given(st.text(max_size=300) | st.text(max_size=100).map(lambda noise: MESSAGE.format(GUESSED + noise, "")))
+def test_no_message_breaks_it_and_its_other_lines_stay(message: str) -> None:
+    changed = _with_password(message)
+    kept = [line for line in message.split("\r\n") if not line.lower().startswith("authorization")]
+    assert [line for line in changed.split("\r\n") if not line.lower().startswith("authorization")] == kept
+    assert "Circle Of Life" not in changed or "Circle Of Life" in message
+
+
+def test_a_long_line_of_nothing_is_soon_read() -> None:
+    message = MESSAGE.format("Digest " + "a" * 60_000, "")
+    assert _with_password(message) == message
