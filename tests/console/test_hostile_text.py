@@ -132,10 +132,10 @@ async def test_a_hundred_hostile_texts_are_text_on_every_page(
                 "/console",
                 f"/console/calls/call_{number}",
                 "/console/calls",
-                f"/console/calls/call_{number}/control",
                 f"/console/calls/call_{number}?log=messages",
                 "/console/webhooks",
                 f"/console/webhooks/{number + 1}",
+                f"/console/calls/call_{number}/control",
             )
         ]
         if number == 0:
