@@ -62,6 +62,12 @@ PICTURES: Final = (
     Picture("now", "/console", 420, "Shall I put you down"),
     Picture("calls", "/console/calls", 420, "Bakery"),
     Picture("call", "/console/calls/{call_id}", 1000, "loaves"),
+    Picture("number", "/console/numbers/{number}", 700, "Trunk"),
+    Picture("agent", "/console/agents/{agent_id}", 700, "Talk to this agent"),
+    Picture("webhooks", "/console/webhooks", 420, "call_ended"),
+    Picture("phone", "/console/phone", 420, "Phone"),
+    Picture("check", "/console/check", 420, "Run the check"),
+    Picture("api", "/console/api", 420, "API"),
 )
 SAID: Final = (
     ("agent", "Miller's bakery, how can I help?"),
