@@ -121,7 +121,7 @@ def _check_dial(options: argparse.Namespace) -> int:
 
 
 def _console_link(options: argparse.Namespace) -> None:
-    from ari_agent.console.login import login_link  # noqa: PLC0415 -- the HTTP server: every command would wait
+    from ari_agent.console.login.login import login_link  # noqa: PLC0415 -- the HTTP server: every command would wait
 
     settings = load(options.config)
     keys = settings.api_key.get_secret_value(), settings.console_read_only_key.get_secret_value()

@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.config import MAY_HOLD_SECRETS, PREFIX, Settings
+from ari_agent.console.agents.installation import Installation
 from ari_agent.console.dependencies import SettingsRow
-from ari_agent.console.installation import Installation
 from ari_agent.routing.agent_choice import Serves
 from ari_agent.setting_values import Address, PortRange
 from ari_agent.speech.voices import Voices

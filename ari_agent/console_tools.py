@@ -18,8 +18,8 @@ from ari_agent.check.report import Entry
 from ari_agent.check.table import CHECKS
 from ari_agent.clock import now_ms
 from ari_agent.config import Settings
-from ari_agent.console.check_runs import CheckRuns, TellEntries
-from ari_agent.console.number_tools import NumberTools
+from ari_agent.console.check.check_runs import CheckRuns, TellEntries
+from ari_agent.console.numbers.number_tools import NumberTools
 from ari_agent.ids import new_call_id
 from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.self_check import Serving, check_serving

@@ -7,32 +7,19 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.console import (
-    agent_list,
-    agent_page,
-    api_pages,
-    call_control,
-    call_list,
-    call_page,
-    call_sound,
-    check_page,
-    dial_page,
-    listen,
-    login,
-    now,
-    number_list,
-    number_page,
-    phone,
-    shared_call,
-    static_files,
-    talk,
-    webhook_list,
-    webhook_page,
-)
-from ari_agent.console.access import cut_off_who_does_not_read, guard, require_login, show_errors
+from ari_agent.console import api_pages, phone, static_files
+from ari_agent.console.agents import agent_list, agent_page, talk
+from ari_agent.console.calls import call_list
+from ari_agent.console.check import check_page
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SIGNER, ConsoleDependencies
-from ari_agent.console.login_session import LoginSigner
+from ari_agent.console.login import login
+from ari_agent.console.login.access import cut_off_who_does_not_read, guard, require_login, show_errors
+from ari_agent.console.login.login_session import LoginSigner
+from ari_agent.console.now import call_control, listen, now
+from ari_agent.console.numbers import dial_page, number_list, number_page
+from ari_agent.console.one_call import call_page, call_sound, shared_call
 from ari_agent.console.pages import Pages
+from ari_agent.console.webhooks import webhook_list, webhook_page
 
 PREFIX: Final = "/console"
 _ROUTES: Final = (

@@ -14,10 +14,10 @@ from ari_agent.calls.call_monitoring import CallMonitoring
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.clock import now_ms
-from ari_agent.console.check_runs import CheckRuns
-from ari_agent.console.installation import Installation
-from ari_agent.console.login_session import LoginSession, LoginSigner
-from ari_agent.console.number_tools import NumberTools
+from ari_agent.console.agents.installation import Installation
+from ari_agent.console.check.check_runs import CheckRuns
+from ari_agent.console.login.login_session import LoginSession, LoginSigner
+from ari_agent.console.numbers.number_tools import NumberTools
 from ari_agent.console.pages import Pages
 from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ari_agent.console import words
-from ari_agent.console.login_session import LoginSession, LoginSigner
+from ari_agent.console.login.login_session import LoginSession, LoginSigner
 
 _FILTERS: Final = {
     "clock_time": words.clock_time,

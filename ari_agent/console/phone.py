@@ -15,8 +15,8 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from ari_agent.console.access import check_change, in_words, session_of
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, PhoneLine
+from ari_agent.console.login.access import check_change, in_words, session_of
 from ari_agent.console.pages import Allowance
 from ari_agent.contract.agent import Agent
 from ari_agent.errors import ApiError, AsteriskError

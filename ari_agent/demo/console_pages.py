@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from ari_agent.console.login import LINK_S, login_link
+from ari_agent.console.login.login import LINK_S, login_link
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from sqlalchemy import Connection, Index, select, text
 
 from ari_agent.clock import now_ms
 from ari_agent.console import console
-from ari_agent.console.day_figures import HOURS, day_begins_ms
 from ari_agent.console.dependencies import ConsoleDependencies
+from ari_agent.console.now.day_figures import HOURS, day_begins_ms
 from ari_agent.contract.call_group import HOUR_MS
 from ari_agent.media.wheel import freeze_garbage_collector
 from ari_agent.store.database import Database

@@ -30,7 +30,7 @@ from ari_agent.calls.media.call_tap import Levels
 from ari_agent.calls.state import CallState
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies, HealthSources, Node
-from ari_agent.console.now import NOW_FEEDS
+from ari_agent.console.now.now import NOW_FEEDS
 from ari_agent.contract.call import Call
 from ari_agent.contract.transcript import Utterance
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector

@@ -25,7 +25,7 @@ from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.state import CallState
 from ari_agent.check.report import Entry
 from ari_agent.console import console
-from ari_agent.console.check_runs import CheckRuns, TellEntries
+from ari_agent.console.check.check_runs import CheckRuns, TellEntries
 from ari_agent.console.dependencies import ConsoleDependencies, Phone, SettingsRow
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import DtmfRequest, HangupRequest, TransferOutcome, TransferRequest

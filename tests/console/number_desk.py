@@ -13,7 +13,7 @@ from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dial_trial import DialTrials
 from ari_agent.calls.inbound_decider import InboundDecider
 from ari_agent.calls.webhook_trial import WebhookTrials
-from ari_agent.console.number_tools import NumberTools
+from ari_agent.console.numbers.number_tools import NumberTools
 from ari_agent.contract.agent import AgentCreate
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberImport, PhoneNumberUpdate

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from yarl import URL
 
-from ari_agent.console.access import CSRF_FIELD, CSRF_HEADER
+from ari_agent.console.login.access import CSRF_FIELD, CSRF_HEADER
 from ari_agent.console.static_files import STATIC_FILES
 from tests.console.conftest import (
     API_KEY,

@@ -7,10 +7,10 @@ import re
 
 import aiohttp
 
-from ari_agent.console.access import COOKIE
 from ari_agent.console.live_feed import LiveFeed
-from ari_agent.console.login import SESSION_S
-from ari_agent.console.now import NOW_FEEDS
+from ari_agent.console.login.access import COOKIE
+from ari_agent.console.login.login import SESSION_S
+from ari_agent.console.now.now import NOW_FEEDS
 from tests.console.conftest import (
     API_KEY,
     Browser,

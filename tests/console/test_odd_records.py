@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ari_agent.console.live_record import live_record
-from ari_agent.console.log_entries import LogEntry, log_entries
-from ari_agent.console.sip_ladder import ladder
-from ari_agent.console.transcript_rows import TranscriptRow, fitting
+from ari_agent.console.one_call.log_entries import LogEntry, log_entries
+from ari_agent.console.one_call.sip_ladder import ladder
+from ari_agent.console.one_call.transcript_rows import TranscriptRow, fitting
 from ari_agent.console.words import clock_time, iso_time, lasted
 from ari_agent.store.store import Store
 from tests.console.conftest import Browser, LiveCalls, OneCall, a_call, text_of

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from ari_agent.console import sending
-from ari_agent.console.access import COOKIE
+from ari_agent.console.login.access import COOKIE
 from ari_agent.store.store import Store
 from tests.console.conftest import Browser, a_call, text_of
 from tests.fakes.llm_server import until

@@ -7,8 +7,8 @@ from playwright.async_api import expect
 from ari_agent.ids import new_call_id
 from ari_agent.store.store import Store
 from tests.api.web_house import API_KEY, open_house
+from tests.console.agents.test_agent_pages import AUDIO
 from tests.console.browser.conftest import OpenConsole
-from tests.console.test_agent_pages import AUDIO
 
 
 async def test_the_api_is_shown_and_tried_with_the_key_that_is_typed(store: Store, open_console: OpenConsole) -> None:

@@ -10,9 +10,9 @@ from ari_agent.media.wave_file import WaveFormat
 from ari_agent.store.store import Store
 from tests.console.browser.chromium import comes_true
 from tests.console.conftest import a_call, keep_file
-from tests.console.test_call_page import lines
-from tests.console.test_media_course import counted
-from tests.console.test_turn_times import TEXT_TURN
+from tests.console.one_call.test_call_page import lines
+from tests.console.one_call.test_media_course import counted
+from tests.console.one_call.test_turn_times import TEXT_TURN
 
 SECONDS = 30
 AUDIO = bytes([0x20, 0xFF] * 4000 + [0xFF, 0x20] * 4000) * SECONDS

@@ -1,0 +1,1 @@
+"""The list of calls, and how one is found."""

@@ -1,0 +1,1 @@
+"""The pages of phone numbers, and "what if I dialled"."""

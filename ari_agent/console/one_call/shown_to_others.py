@@ -1,0 +1,31 @@
+"""What of a call is shown to who has a link to its page, and no login. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ari_agent.console.one_call.call_log import LogLine
+from ari_agent.contract.call import Call
+from ari_agent.contract.call_list import TRANSCRIPTS
+
+
+def for_others(call: Call, lines: Sequence[LogLine]) -> tuple[Call, Sequence[LogLine]]:
+    """Return a call and its log without personal data, where that was found and scrubbed; else as they are.
+
+    Nobody has looked for personal data in the log, so nothing of what was said is left in it then.
+    """
+    scrubbed = call.scrubbed_transcript_with_tool_calls
+    if scrubbed is None:
+        return call, lines
+    without: dict[str, Any] = dict.fromkeys(TRANSCRIPTS)
+    return call.model_copy(update={**without, "transcript_with_tool_calls": scrubbed}), [*map(_without_content, lines)]
+
+
+def _without_content(line: LogLine) -> LogLine:
+    if "content" not in line.facts:
+        return line
+    facts = {name: value for name, value in line.facts.items() if name != "content"}
+    raw = json.dumps({"ms": line.ms, "event": line.event, **facts}).encode()
+    return LogLine(line.ms, line.event, facts, raw)

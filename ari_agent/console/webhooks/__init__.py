@@ -1,0 +1,1 @@
+"""The pages of webhooks that were, or are to be, delivered."""
