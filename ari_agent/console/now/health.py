@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _FRESH_S: Final = 5.0
 _WITHIN_S: Final = 5.0
+_GIVEN_UP_S: Final = 10.0  # if that limit is not kept
 _TRUNKS_FRESH_S: Final = 15.0
 _TRUNKS_WITHIN_S: Final = 30.0
 _SHOWN: Final = 20
@@ -53,7 +54,7 @@ class Health:
         self._about, trunks = sources.about, sources.trunks
         self._parts = {
             name: CachedAnswer(
-                f"health of {name}", partial(_asked, name, probe), fresh_s=_FRESH_S, within_s=2 * _WITHIN_S
+                f"health of {name}", partial(_asked, name, probe), fresh_s=_FRESH_S, within_s=_GIVEN_UP_S
             )
             for name, probe in sources.probes.items()
         }
