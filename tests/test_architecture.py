@@ -31,6 +31,7 @@ PURE: Final = (
     "asterisk.causes",
     "asterisk.codecs",
     "asterisk.digest",
+    "asterisk.phone_message",
     "asterisk.trunk_destinations",
     "asterisk.trunk_objects",
     "asterisk.trunk_status",
@@ -313,6 +314,7 @@ WAITING: Final = (
     "asterisk.agent_variables",
     "asterisk.ari",
     "asterisk.browser_phone",
+    "slow_readers",
     "asterisk.channel_variables",
     "asterisk.event_socket",
     "asterisk.header_reader",
@@ -567,6 +569,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "own_loop": frozenset(),
     "stop_signals": frozenset(),
     "timed_wait": frozenset(),
+    "slow_readers": frozenset(),
     "endpoint": frozenset({"http_client", "contract", "errors"}),
     "provider_api": frozenset({"endpoint"}),
     "errors": frozenset({"contract"}),
@@ -578,7 +581,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "analysis": frozenset({"analysis", "endpoint", "provider_api", "timed_wait", "contract", "errors"}),
     "asterisk": frozenset({"asterisk", "http_client", "reach", "timed_wait", "contract", "errors"}),
     "media": frozenset({"media", "contract", "errors"}),
-    "artefacts": frozenset({"artefacts", "timed_wait", "contract", "errors"}),
+    "artefacts": frozenset({"artefacts", "slow_readers", "timed_wait", "contract", "errors"}),
     "pii": frozenset({"pii", "contract", "errors"}),
     "agents": frozenset({"agents", "name_resolver", "contract", "errors"}),
     # Providers of speech have rates of their own, and what a caller hears goes through one resampler.
@@ -671,6 +674,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "console": frozenset(
         {
             "console",
+            "slow_readers",
             "check.finding",
             "check.report",
             "client_address",

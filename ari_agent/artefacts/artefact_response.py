@@ -13,10 +13,15 @@ from aiohttp import web
 
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import OpenArtefact
+from ari_agent.slow_readers import READ_WITHIN_S, send
 
 
-async def send_artefact(request: web.Request, name: ArtefactName, found: OpenArtefact) -> web.StreamResponse:
+async def send_artefact(
+    request: web.Request, name: ArtefactName, found: OpenArtefact, *, read_within_s: float = READ_WITHIN_S
+) -> web.StreamResponse:
     """Answer an artefact, or the part of it that the header Range asks for. found: stays open until that is done.
+
+    read_within_s: how long whoever asks may leave a piece unread, before the connection is closed.
 
     Raises:
         web.HTTPRequestRangeNotSatisfiable: there is no such part.
@@ -44,7 +49,7 @@ async def send_artefact(request: web.Request, name: ArtefactName, found: OpenArt
         await response.prepare(request)
         if request.method != "HEAD":
             async for piece in found.read(start, end):
-                await response.write(piece)
+                await send(request, response, piece, within_s=read_within_s)
         await response.write_eof()
     return response
 

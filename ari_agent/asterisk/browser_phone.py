@@ -8,6 +8,7 @@ here, and get the password's digest on the way.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -18,8 +19,11 @@ import aiohttp
 
 from ari_agent.asterisk.digest import answer as digest_answer
 from ari_agent.asterisk.digest import with_password
+from ari_agent.asterisk.phone_message import why_refused
 from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.errors import AsteriskRefused, AsteriskUnreachable
+
+log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 _CONNECT_TIMEOUT_S: Final = 5.0
@@ -41,7 +45,14 @@ class SipLine:
         self._password = password
 
     async def send(self, message: str) -> None:
-        """Send a SIP message of the page. Raises ConnectionError where the websocket has closed."""
+        """Send a SIP message of the page, unless it is none that its telephone may send: see why_refused.
+
+        Raises:
+            ConnectionError: the websocket has closed.
+        """
+        if why := why_refused(message, account=self._account):
+            log.warning("a message of the telephone in the console was left out: %s", why)
+            return
         await self._websocket.send_str(with_password(message, username=self._account, password=self._password))
 
     async def messages(self) -> AsyncIterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Final
 
@@ -22,6 +23,7 @@ from ari_agent.console.pages import Pages
 from ari_agent.console.webhooks import webhook_list, webhook_page
 
 PREFIX: Final = "/console"
+_SHARED_PAGES_AT_ONCE: Final = 2
 _ROUTES: Final = (
     web.get("", now.show_now),
     web.get("/now/events", now.watch_now, allow_head=False),
@@ -80,6 +82,8 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     login.remember_logins(app)
     call_sound.remember_peaks(app)
+    app[call_list.SEARCH_TURN] = asyncio.Lock()
+    app[shared_call.SHARED_PAGES] = asyncio.Semaphore(_SHARED_PAGES_AT_ONCE)
     app[phone.OPEN_LINES] = set()
     app.add_routes(_ROUTES)
     app.on_shutdown.extend((_close_feeds, phone.close_lines))

@@ -19,7 +19,6 @@ from ari_agent.console.check.check_runs import CheckRuns
 from ari_agent.console.login.login_session import LoginSession, LoginSigner
 from ari_agent.console.numbers.number_tools import NumberTools
 from ari_agent.console.pages import Pages
-from ari_agent.console.sending import READ_WITHIN_S
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_control import (
     TRANSFER_TIMEOUT_S,
@@ -30,6 +29,7 @@ from ari_agent.contract.call_control import (
 )
 from ari_agent.contract.registered_call import AudioFormat, WebCallCreate
 from ari_agent.contract.trunk_status import TrunkStatus
+from ari_agent.slow_readers import READ_WITHIN_S
 from ari_agent.store.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

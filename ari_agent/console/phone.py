@@ -112,7 +112,7 @@ async def carry_sip(request: web.Request) -> web.StreamResponse:
 
 
 async def _carry(request: web.Request, page: web.WebSocketResponse, line: PhoneLine) -> None:
-    to_page = asyncio.create_task(_carry_to_page(page, line), name="phone-line")
+    to_page = asyncio.create_task(_carry_to_page(request, page, line), name="phone-line")
     try:
         async for message in page:
             if session_of(request) is None:  # ended in another window
@@ -127,9 +127,12 @@ async def _carry(request: web.Request, page: web.WebSocketResponse, line: PhoneL
         await asyncio.gather(to_page, return_exceptions=True)
 
 
-async def _carry_to_page(page: web.WebSocketResponse, line: PhoneLine) -> None:
+async def _carry_to_page(request: web.Request, page: web.WebSocketResponse, line: PhoneLine) -> None:
     with contextlib.suppress(ConnectionError):  # the browser is gone
         async for message in line.messages():
+            if session_of(request) is None:  # it must not ring on where somebody has logged out
+                await _close(page, WSCloseCode.POLICY_VIOLATION, _LOGIN_OVER)
+                return
             await page.send_str(message)
         await _close(page, WSCloseCode.INTERNAL_ERROR, "Asterisk has closed the line")
 
@@ -137,12 +140,12 @@ async def _carry_to_page(page: web.WebSocketResponse, line: PhoneLine) -> None:
 async def _close(page: web.WebSocketResponse, code: int, why: str) -> None:
     # a close frame holds at most 125 bytes, two of them the code (RFC 6455 section 5.5)
     reason = why.encode()[:123].decode(errors="ignore").encode()
-    with contextlib.suppress(ConnectionError):
-        await page.close(code=code, message=reason)
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(2 * _CLOSE_TIMEOUT_S):  # a page that does not read lets none of it out
+            await page.close(code=code, message=reason)
 
 
 async def close_lines(app: web.Application) -> None:
     """Close the websocket of every page that has its telephone on."""
-    lines = app[OPEN_LINES]
-    for page in tuple(lines):
-        await _close(page, WSCloseCode.GOING_AWAY, "the controller stops")
+    closing = [_close(page, WSCloseCode.GOING_AWAY, "the controller stops") for page in app[OPEN_LINES]]
+    await asyncio.gather(*closing)

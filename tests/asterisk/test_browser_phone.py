@@ -15,7 +15,7 @@ from tests.fakes.controller import free_tcp_port
 from tests.fakes.sip_websockets import SipWebsockets
 
 CREDENTIALS = 'Digest username="web", realm="asterisk", nonce="1", uri="sip:pbx", response="{}"'
-REGISTER = "REGISTER sip:pbx SIP/2.0\r\nAuthorization: {}\r\n\r\n"
+REGISTER = "REGISTER sip:pbx SIP/2.0\r\nFrom: <sip:web@pbx>;tag=1\r\nAuthorization: {}\r\n\r\n"
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ async def test_messages_go_both_ways_and_asterisk_alone_sees_the_passwords_proof
     http: aiohttp.ClientSession,
 ) -> None:
     async with SipWebsockets() as asterisk, phone_at(http, asterisk.ari_url).line() as line:
+        await line.send(REGISTER.format("Basic x").replace("sip:web@", "sip:trunk@"))  # goes nowhere
         await line.send(REGISTER.format(CREDENTIALS.format("0" * 32)))
         heard = await asyncio.wait_for(asterisk.heard.get(), 10)
         # what RFC 2617 makes of both, by another program
@@ -40,7 +41,7 @@ async def test_messages_go_both_ways_and_asterisk_alone_sees_the_passwords_proof
         await asterisk.hang_up()
         assert [message async for message in line.messages()] == ["SIP/2.0 200 OK\r\n\r\n"]
         with pytest.raises(ConnectionError):
-            await line.send("OPTIONS sip:pbx SIP/2.0\r\n\r\n")
+            await line.send("OPTIONS sip:pbx SIP/2.0\r\nFrom: <sip:web@pbx>;tag=1\r\n\r\n")
 
 
 async def test_an_asterisk_without_the_module_is_told_apart_from_none(http: aiohttp.ClientSession) -> None:

@@ -29,7 +29,7 @@ from tests.console.test_hostile_text import CORPUS, Page, shape
 from tests.fakes.sip_websockets import SipWebsockets
 
 PATH = "/console/phone/sip"
-OPTIONS = "OPTIONS sip:pbx SIP/2.0\r\n\r\n"
+OPTIONS = "OPTIONS sip:pbx SIP/2.0\r\nFrom: <sip:browser-phone@pbx>;tag=1\r\n\r\n"
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from aiohttp import web
 from ari_agent.console.calls.call_query import DIRECTIONS, REASONS, STATUSES, CallQuery
 from ari_agent.console.calls.call_search import all_calls, find_calls
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
-from ari_agent.console.sending import cut_off, send
 from ari_agent.console.words import iso_time
 from ari_agent.errors import ApiError, StoreError, UnknownCall
+from ari_agent.slow_readers import cut_off, send
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
 
+SEARCH_TURN: Final = web.AppKey("search_turn", asyncio.Lock)
 _ON_A_PAGE: Final = 50
 _IN_ONE_READ: Final = 1000
 _FORMULA: Final = ("=", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0d", "\uff0b", "\uff20")
@@ -44,9 +45,9 @@ _CSV_COLUMNS: Final = (
 async def show_calls(request: web.Request) -> web.Response:
     """Show the calls that the query string asks for, the newest first."""
     query = CallQuery.of(request.query)
-    store = request.app[DEPENDENCIES].store
+    store, turn = request.app[DEPENDENCIES].store, request.app[SEARCH_TURN]
     try:
-        page = await find_calls(store, query, limit=_ON_A_PAGE, after=query.after or None)
+        page = await find_calls(store, query, limit=_ON_A_PAGE, after=query.after or None, turn=turn)
     except UnknownCall:
         raise ApiError(400, "this page of the list is no more: begin at the first one") from None
     return await asyncio.to_thread(
@@ -83,7 +84,7 @@ async def show_calls_as_csv(request: web.Request) -> web.StreamResponse:
     with suppress(ConnectionResetError):  # a browser that has seen enough
         await response.prepare(request)
         try:
-            async for piece in _csv_pieces(dependencies.store, query):
+            async for piece in _csv_pieces(dependencies.store, query, request.app[SEARCH_TURN]):
                 await send(request, response, piece, within_s=dependencies.read_within_s)
         except (StoreError, UnknownCall):
             # a file that ends in order would be taken for all calls
@@ -92,9 +93,9 @@ async def show_calls_as_csv(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _csv_pieces(store: Store, query: CallQuery) -> AsyncIterator[bytes]:
+async def _csv_pieces(store: Store, query: CallQuery, turn: asyncio.Lock) -> AsyncIterator[bytes]:
     yield _csv([_CSV_COLUMNS])
-    async for calls in all_calls(store, query, in_one_read=_IN_ONE_READ):
+    async for calls in all_calls(store, query, in_one_read=_IN_ONE_READ, turn=turn):
         yield await asyncio.to_thread(_lines, calls)
 
 

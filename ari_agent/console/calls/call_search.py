@@ -52,10 +52,13 @@ async def find_calls(
     *,
     limit: int,
     after: str | None,
+    turn: asyncio.Lock,
     most_searched: int = MOST_SEARCHED,
     within_s: float = SEARCHED_WITHIN_S,
 ) -> FoundCalls:
     """Return the calls that a query asks for, the newest first. after: `next_key` of the page before.
+
+    turn: is held while words are looked for, so that all who look for words together take the time of one.
 
     Raises:
         UnknownCall: after is the key of no page. StoreError: the database cannot be read.
@@ -64,6 +67,22 @@ async def find_calls(
     if not words.words:
         items = await store.calls.list_items(filters, limit=limit, pagination_key=after)
         return FoundCalls(await asyncio.to_thread(_read, items.calls), items.next_key)
+    async with turn:
+        return await _search(
+            store, words, filters, limit=limit, after=after, most_searched=most_searched, within_s=within_s
+        )
+
+
+async def _search(
+    store: Store,
+    words: SaidWords,
+    filters: Sequence[AnyFilter],
+    *,
+    limit: int,
+    after: str | None,
+    most_searched: int,
+    within_s: float,
+) -> FoundCalls:
     until_s = time.monotonic() + within_s
     found: list[Mapping[str, Any]] = []
     searched, back_ms, key = 0, None, after
@@ -99,7 +118,9 @@ async def _filters(store: Store, query: CallQuery) -> Sequence[AnyFilter]:
     return query.filters(FilterOp.SW)
 
 
-async def all_calls(store: Store, query: CallQuery, *, in_one_read: int) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+async def all_calls(
+    store: Store, query: CallQuery, *, in_one_read: int, turn: asyncio.Lock
+) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
     """Give all calls that a query asks for, some at a time. A search for words takes a part of the time alone.
 
     Raises:
@@ -108,7 +129,7 @@ async def all_calls(store: Store, query: CallQuery, *, in_one_read: int) -> Asyn
     key: str | None = None
     while True:
         began_s = time.monotonic()
-        page = await find_calls(store, query, limit=in_one_read, after=key, within_s=_SLICE_S)
+        page = await find_calls(store, query, limit=in_one_read, after=key, turn=turn, within_s=_SLICE_S)
         yield page.calls
         if page.next_key is None:
             return

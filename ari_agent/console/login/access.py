@@ -14,7 +14,6 @@ from ari_agent.console.form import read_form
 from ari_agent.console.login.login_session import LoginSession
 from ari_agent.console.login.spent_ids import SpentIds
 from ari_agent.console.pages import GUARDS
-from ari_agent.console.sending import send_whole
 from ari_agent.errors import (
     ApiError,
     ArtefactError,
@@ -24,6 +23,7 @@ from ari_agent.errors import (
     ChannelGone,
     StoreError,
 )
+from ari_agent.slow_readers import send_whole
 
 log = logging.getLogger(__name__)
 

@@ -48,7 +48,7 @@ async def log_in(request: web.Request) -> web.Response:
     form = await read_form(request)
     after = _next(form.get("next", ""))
     guesses, now_s = request.app[_GUESSES], request.app[DEPENDENCIES].now_ms() / 1000
-    client = request.remote or "", request.headers.get("X-Forwarded-For", "")
+    client = request.remote or "", ",".join(request.headers.getall("X-Forwarded-For", ()))
     if wait_s := guesses.wait_s(*client, now_s=now_s):
         return _come_back(request, after, wait_s)
     role = _role_of(request, form.get("key", ""))

@@ -17,8 +17,8 @@ from aiohttp import web
 from ari_agent.calls.call_monitoring import CHANNELS, Listener
 from ari_agent.console.dependencies import DEPENDENCIES, SESSION
 from ari_agent.console.login.access import session_of
-from ari_agent.console.sending import cut_off
 from ari_agent.errors import ApiError, CallError
+from ari_agent.slow_readers import cut_off
 
 _ALIVE_S: Final = 20.0
 _CLOSES_WITHIN_S: Final = 2.0

@@ -23,9 +23,9 @@ from ari_agent.console.now.health import Health
 from ari_agent.console.now.levels import levels_feed
 from ari_agent.console.now.live_call_row import LiveCallRow
 from ari_agent.console.pages import Pages
-from ari_agent.console.sending import send
 from ari_agent.contract.call_group import HOUR_MS
 from ari_agent.errors import ApiError, StoreError
+from ari_agent.slow_readers import send
 
 log = logging.getLogger(__name__)
 

@@ -104,7 +104,7 @@ def page_values(app: web.Application, shown: ShownCall) -> Mapping[str, Any]:
         "variables": variables_of(call),
         "here_path": shown.shared_at or f"/console/calls/{call.call_id}",
         "shared_until_ms": None,
-        "recording": recording_of(call) if dependencies.artefacts else None,
+        "recording": recording_of(call, for_others=bool(shown.shared_at)) if dependencies.artefacts else None,
         "has_log": bool(lines),
         "choice": choice,
         "log": log_entries([line.raw for line in choice.lines[:_LOG_ROWS]]),

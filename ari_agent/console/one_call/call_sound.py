@@ -28,23 +28,26 @@ def remember_peaks(app: web.Application) -> None:
 
 async def show_recording(request: web.Request) -> web.StreamResponse:
     """Answer the recording of the call that the path names, or the part of it that is asked for."""
-    return await send_recording(request, call_id_of(request))
+    return await send_recording(request, call_id_of(request), for_others=False)
 
 
 async def show_peaks(request: web.Request) -> web.Response:
     """Answer the peaks of the recording of the call that the path names, as JSON."""
-    return await send_peaks(request, call_id_of(request))
+    return await send_peaks(request, call_id_of(request), for_others=False)
 
 
-async def send_recording(request: web.Request, call_id: str) -> web.StreamResponse:
-    """Answer a call's recording, or the part of it that is asked for. Raises ApiError 404: there is none."""
-    async with _recording(request, call_id) as (name, found):
-        return await send_artefact(request, name, found)
+async def send_recording(request: web.Request, call_id: str, *, for_others: bool) -> web.StreamResponse:
+    """Answer a call's recording, or the part of it that is asked for. Raises ApiError 404: there is none.
+
+    for_others: who asks has a link and no login; see recording_of.
+    """
+    async with _recording(request, call_id, for_others=for_others) as (name, found):
+        return await send_artefact(request, name, found, read_within_s=request.app[DEPENDENCIES].read_within_s)
 
 
-async def send_peaks(request: web.Request, call_id: str) -> web.Response:
+async def send_peaks(request: web.Request, call_id: str, *, for_others: bool) -> web.Response:
     """Answer the peaks of a call's recording. Raises ApiError 404: there is none, or none that can be drawn."""
-    async with _recording(request, call_id) as (name, found):
+    async with _recording(request, call_id, for_others=for_others) as (name, found):
         try:
             peaks = await request.app[_PEAKS].of(name, found)
         except ValueError as error:
@@ -54,8 +57,11 @@ async def send_peaks(request: web.Request, call_id: str) -> web.Response:
 
 
 @contextlib.asynccontextmanager
-async def _recording(request: web.Request, call_id: str) -> AsyncIterator[tuple[ArtefactName, OpenArtefact]]:
-    chosen, artefacts = recording_of(await find_call(request.app, call_id)), request.app[DEPENDENCIES].artefacts
+async def _recording(
+    request: web.Request, call_id: str, *, for_others: bool
+) -> AsyncIterator[tuple[ArtefactName, OpenArtefact]]:
+    chosen = recording_of(await find_call(request.app, call_id), for_others=for_others)
+    artefacts = request.app[DEPENDENCIES].artefacts
     if chosen is None or artefacts is None:
         raise ApiError(404, _NONE)
     async with artefacts.opened(chosen.name) as found:

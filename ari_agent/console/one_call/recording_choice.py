@@ -18,11 +18,13 @@ class ChosenRecording:
     is_scrubbed: bool
 
 
-def recording_of(call: Call) -> ChosenRecording | None:
+def recording_of(call: Call, *, for_others: bool = False) -> ChosenRecording | None:
     """Return the recording that is played: one without personal data where there is such a one, and stereo before mono.
 
-    None: the call has no recording of ours.
+    for_others: who has a link and no login; of a call in which personal data was found, none that holds it.
+    None: the call has no recording of ours that may be played.
     """
+    only_scrubbed = for_others and call.scrubbed_transcript_with_tool_calls is not None
     kinds = (
         (call.scrubbed_recording_multi_channel_url, True, True),
         (call.scrubbed_recording_url, False, True),
@@ -31,6 +33,6 @@ def recording_of(call: Call) -> ChosenRecording | None:
     )
     for url, is_stereo, is_scrubbed in kinds:
         name = artefact_of(url)
-        if name is not None and name.call_id == call.call_id:
+        if name is not None and name.call_id == call.call_id and (is_scrubbed or not only_scrubbed):
             return ChosenRecording(name, is_stereo, is_scrubbed)
     return None

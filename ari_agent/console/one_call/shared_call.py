@@ -23,6 +23,9 @@ from ari_agent.errors import ApiError
 
 log = logging.getLogger(__name__)
 
+SHARED_PAGES: Final = web.AppKey("shared_pages", asyncio.Semaphore)
+"""Takes as many as are made at once: whoever has a link may ask for them, and a long log costs a second."""
+
 LINK_S: Final = 24 * 3600
 _HEADERS: Final = {"X-Robots-Tag": "noindex, nofollow, noarchive", "Referrer-Policy": "no-referrer"}
 _REFUSED: Final = "This link is not good: its day is over, or it was not copied whole. Ask for a new one."
@@ -44,18 +47,20 @@ async def share_call(request: web.Request) -> web.Response:
 async def show_shared_call(request: web.Request) -> web.Response:
     """Show the page of the call that the link is for, without a way to anything else."""
     call_id, until_s = _shared(request)
-    found = await read_call(request, call_id)
-    return await asyncio.to_thread(_page, request.app, found, f"/console/shared/{request.match_info['token']}", until_s)
+    here_path = f"/console/shared/{request.match_info['token']}"
+    async with request.app[SHARED_PAGES]:
+        found = await read_call(request, call_id)
+        return await asyncio.to_thread(_page, request.app, found, here_path, until_s)
 
 
 async def show_shared_recording(request: web.Request) -> web.StreamResponse:
     """Answer the recording of the call that the link is for, or a part of it."""
-    return await send_recording(request, _shared(request)[0])
+    return await send_recording(request, _shared(request)[0], for_others=True)
 
 
 async def show_shared_peaks(request: web.Request) -> web.Response:
     """Answer the peaks of the recording of the call that the link is for."""
-    return await send_peaks(request, _shared(request)[0])
+    return await send_peaks(request, _shared(request)[0], for_others=True)
 
 
 def _page(app: web.Application, found: ShownCall, here_path: str, until_s: int) -> web.Response:

@@ -92,7 +92,10 @@
 
     play(sound) {
       if (this.player) this.player.port.postMessage(sound, [sound]);
-      else this.early.push(sound);
+      else {
+        this.early.push(sound);
+        if (this.early.length > 40) this.early.shift();
+      }
     }
 
     setVolume(gain) {

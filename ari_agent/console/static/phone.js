@@ -161,7 +161,16 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   // Without a microphone it rings on, and may be answered once that is allowed.
-  const answer = () => withMicrophone((options) => session.answer(options), problem);
+  const answer = () => {
+    part("answer").disabled = true; // a second microphone would stay on when the call is over
+    withMicrophone(
+      (options) => session.answer(options),
+      (text) => {
+        problem(text);
+        if (state === "incoming") part("answer").disabled = false;
+      },
+    );
+  };
 
   const ringsHere = (incoming) => {
     if (state !== "ready") {
@@ -191,7 +200,12 @@ document.addEventListener("DOMContentLoaded", () => {
       farewell = "Transferred.";
       session?.terminate();
     };
-    session.refer(target, { eventHandlers: { requestFailed: back, failed: back, accepted } });
+    try {
+      session.refer(target, { eventHandlers: { requestFailed: back, failed: back, accepted } });
+    } catch (error) {
+      problem(`Not transferred: ${error.message}`);
+      show(before);
+    }
   };
 
   // ---- the account
@@ -234,6 +248,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const turnOff = () => {
     const stopping = ua;
     ua = null;
+    attempt += 1; // whoever still waits for the microphone
     stopping.stop();
     show("off");
   };

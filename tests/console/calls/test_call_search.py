@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -83,11 +84,12 @@ async def test_a_search_for_words_fills_a_page_and_goes_on_behind_it(browser: Br
 async def test_a_search_ends_within_its_bounds_and_says_how_far_it_came(store: Store) -> None:
     await store_talks(store, 250, each=249)
     query = CallQuery(words="loaves")
-    part = await find_calls(store, query, limit=50, after=None, most_searched=150)
+    turn = asyncio.Lock()
+    part = await find_calls(store, query, limit=50, after=None, turn=turn, most_searched=150)
     assert (len(part.calls), part.searched, part.searched_back_ms) == (1, 150, NOW_MS - 149 * 60_000)
-    late = await find_calls(store, query, limit=50, after=part.next_key, within_s=0.0)
+    late = await find_calls(store, query, limit=50, after=part.next_key, turn=turn, within_s=0.0)
     assert ([call["call_id"] for call in late.calls], late.searched, late.next_key) == ([], 50, late.next_key)
-    rest = await find_calls(store, query, limit=50, after=late.next_key)
+    rest = await find_calls(store, query, limit=50, after=late.next_key, turn=turn)
     assert ([call["call_id"] for call in rest.calls], rest.searched, rest.next_key) == (["call_249"], 50, None)
 
 

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.console.login.login_session import LoginSession, LoginSigner, Role
 from ari_agent.console.one_call.call_log import log_lines
+from ari_agent.console.one_call.recording_choice import recording_of
 from ari_agent.console.one_call.shown_to_others import for_others
 from ari_agent.store.store import Store
 from tests.console.conftest import (
@@ -140,8 +141,18 @@ def test_what_was_scrubbed_is_shared_without_personal_data() -> None:
     log = log_lines(lines({"event": "turn", "what": "user_heard", "content": "I am Ann"}, {"event": "state"}))
     plain = a_call(transcript="User: I am Ann", transcript_with_tool_calls=said)
     assert for_others(plain, log) == (plain, log)
+    recording = {"recording_url": "https://x/artefacts/call_1/recording.wav?s=1"}
+    told = {
+        "collected_dynamic_variables": {"name": "Ann"},
+        "call_analysis": {"call_summary": "Ann called."},
+        **recording,
+    }
     call, shown = for_others(
-        plain.model_validate({**plain.as_json(), "scrubbed_transcript_with_tool_calls": scrubbed}), log
+        plain.model_validate({**plain.as_json(), **told, "scrubbed_transcript_with_tool_calls": scrubbed}),
+        log,
     )
     assert "Ann" not in str(call.as_json()) and "[person_name]" in str(call.as_json())
+    assert recording_of(call) is not None
+    assert recording_of(call, for_others=True) is None  # nobody could take the words out of it
+    assert recording_of(plain.model_copy(update=recording), for_others=True) is not None
     assert [line.event for line in shown] == ["turn", "state"] and not any(b"Ann" in line.raw for line in shown)

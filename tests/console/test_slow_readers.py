@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from ari_agent.console import sending
+from ari_agent import slow_readers as sending
 from ari_agent.console.login.access import COOKIE
 from ari_agent.store.store import Store
 from tests.console.conftest import Browser, a_call, text_of
