@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -78,7 +77,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app[DEPENDENCIES] = dependencies
     app[SIGNER] = LoginSigner.of_keys(dependencies.api_key, dependencies.read_only_key)
     app[static_files.STATIC_FILES] = static_files.read_static_files()
-    app[PAGES] = Pages(app[SIGNER], partial(static_files.versioned_path, app[static_files.STATIC_FILES]))
+    app[PAGES] = Pages(app[SIGNER], static_files.versioned_path)
     app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     login.remember_logins(app)
     call_sound.remember_peaks(app)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -53,6 +54,23 @@ class Allowance:
 NOTHING_MORE: Final = Allowance()
 
 
+@cache
+def _templates(static_path: Callable[[str], str]) -> Environment:
+    """Return all templates, compiled: callers would hear it if that were done when a page is asked for."""
+    templates = Environment(
+        loader=PackageLoader("ari_agent.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.filters.update(_FILTERS, static=static_path)
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return templates
+
+
 class Pages:
     """Renders the templates of the console.
 
@@ -61,17 +79,7 @@ class Pages:
 
     def __init__(self, signer: LoginSigner, static_path: Callable[[str], str]) -> None:
         self._signer = signer
-        self._templates = Environment(
-            loader=PackageLoader("ari_agent.console"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.filters.update(_FILTERS, static=static_path)
-        for name in self._templates.list_templates():
-            self._templates.get_template(name)  # now: callers would hear it if it were done when a page is asked for
+        self._templates = _templates(static_path)
 
     def fragment(self, template: str, values: Mapping[str, object]) -> Markup:
         """Return a template's text by itself. Raises jinja2.TemplateError where template and values do not fit."""

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -30,6 +31,7 @@ class StaticFile:
 STATIC_FILES: Final = web.AppKey("static_files", Mapping[str, StaticFile])
 
 
+@cache
 def read_static_files() -> Mapping[str, StaticFile]:
     """Return the scripts, styles and pictures by their names. Raises OSError where the package lacks them."""
     found = {}
@@ -40,9 +42,9 @@ def read_static_files() -> Mapping[str, StaticFile]:
     return found
 
 
-def versioned_path(known: Mapping[str, StaticFile], name: str) -> str:
+def versioned_path(name: str) -> str:
     """Return the path of a file's present content, which browsers keep for ever. Raises KeyError: there is none."""
-    return f"{_PATH}{name}?v={known[name].version}"
+    return f"{_PATH}{name}?v={read_static_files()[name].version}"
 
 
 async def show_static_file(request: web.Request) -> web.Response:

@@ -31,8 +31,11 @@ async def test_a_file_without_its_version_is_asked_for_again(browser: Browser) -
 
 
 @pytest.mark.parametrize("encoding", ["gzip, br", "identity"])
-async def test_a_file_is_packed_once_for_all_who_understand_it(browser: Browser, encoding: str) -> None:
+async def test_a_file_is_packed_once_for_all_who_understand_it(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
     file = console_of(browser)[STATIC_FILES][FILE]
+    monkeypatch.setattr(file, "packed", b"")
     asked = {"Accept-Encoding": encoding}
     answers = [await browser.get(f"/console/static/{FILE}", headers=asked) for _ in range(2)]
     assert [await answer.read() for answer in answers] == [file.body] * 2
@@ -48,6 +51,6 @@ async def test_a_file_is_packed_once_for_all_who_understand_it(browser: Browser,
 
 def test_a_version_is_that_of_the_content() -> None:
     known = read_static_files()
-    assert versioned_path(known, FILE) == f"/console/static/{FILE}?v={known[FILE].version}"
+    assert versioned_path(FILE) == f"/console/static/{FILE}?v={known[FILE].version}"
     assert len({file.version for file in known.values()}) == len(known)
     assert "README.md" not in known

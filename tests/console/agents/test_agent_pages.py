@@ -137,3 +137,4 @@ async def test_the_numbers_that_are_bound_to_an_agent_are_shown(browser: Browser
     fields = {"phone_number": "+14155550100", "nickname": "Shop", "inbound_agents": bound}
     await store.phone_numbers.create(PhoneNumber.model_validate({**fields, "last_modification_timestamp": 1}))
     assert "Numbers +14155550100 Shop" in await words_of(browser, f"/console/agents/{agent.agent_id}")
+    assert 'href="/console/numbers/%2B14155550100"' in await text_of(browser, f"/console/agents/{agent.agent_id}")
