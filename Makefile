@@ -88,7 +88,7 @@ lint-beside:
 test-beside: $(VENV)/installed
 	@$(QUIETLY); run $(IN_IDLE_TIME) $(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE)
 
-coverage: $(VENV)/installed ## tests that need no Asterisk, and how many branches they take
+coverage: $(VENV)/installed chromium ## tests that need no Asterisk, and how many branches they take
 	$(PYTHON_IN) -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker $(MEASURED)
 	@$(PYTHON_IN) $(FIGURE)
 
@@ -109,7 +109,7 @@ lint: $(VENV)/installed ## style and types of all files
 other-installed: $(VENV)/installed
 	@! { $(HAS_OTHER); } || $(MAKE) --no-print-directory VENV=$(OTHER_VENV) PYTHON=$(OTHER_PYTHON) $(OTHER_VENV)/installed
 
-test-other-python: other-installed ## the same on a second interpreter, as CI does before `make test`
+test-other-python: other-installed chromium ## the same on a second interpreter, as CI does before `make test`
 	@! { $(HAS_OTHER); } || { $(OTHER_VENV)/bin/python -m pytest -q $(ON_EVERY_CORE) --ignore tests/docker $(MEASURED) \
 	    && { $(OTHER_VENV)/bin/python $(FIGURE) || true; }; } # printed here; `make coverage` fails where a pure module has a gap
 
