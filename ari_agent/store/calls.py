@@ -224,7 +224,7 @@ class Calls:
         kept = {key: value for key, value in document.items() if amendments.get(key, value) is not None}
         values = {"amendments": dump(amendments), "document": dump(kept), "list_item": list_item(known)}
         values |= columns(known)
-        connection.execute(update(calls).where(calls.c.call_id == call_id).values(**values))
+        connection.execute(_CHANGE, values | {"of_call": call_id})
         _index(connection, call_id, known, row.listed_ms)
         self._outbox.tell_no_more(connection, call_id, known)
         return call

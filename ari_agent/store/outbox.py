@@ -85,15 +85,6 @@ def _dead(call_id: str | None) -> Select[Any]:
     return statement if call_id is None else statement.where(outbox.c.call_id == call_id)
 
 
-def replay_statement(now_ms: int) -> Update:
-    """Return the statement that makes events pending again, with all their attempts; which, is for the caller to add.
-
-    now_ms: milliseconds since 1970.
-    """
-    anew = {"state": PENDING, "attempts": 0, "settled_ms": None, "why": None, "next_attempt_ms": now_ms}
-    return update(outbox).values(**anew, replays=outbox.c.replays + 1)
-
-
 class Outbox:
     """The queue. on_added: called whenever something became due that was not before; wakes the delivery."""
 
@@ -282,8 +273,13 @@ class Outbox:
         return replayed
 
     async def _replay(self, outbox_ids: Sequence[int]) -> int:
-        these = (outbox.c.state == _DEAD, outbox.c.outbox_id.in_(outbox_ids))
-        replayed = await self._database.run(replay_statement(self._now_ms()).where(*these))
+        return await self.replay_where(outbox.c.state == _DEAD, outbox.c.outbox_id.in_(outbox_ids))
+
+    async def replay_where(self, *conditions: ColumnElement[bool]) -> int:
+        """Make the events that fulfil all conditions pending again, with all their attempts; returns how many."""
+        anew = {"state": PENDING, "attempts": 0, "settled_ms": None, "why": None, "next_attempt_ms": self._now_ms()}
+        statement = update(outbox).where(*conditions).values(**anew, replays=outbox.c.replays + 1)
+        replayed = await self._database.run(statement)
         if replayed:
             self.announce()
         return replayed

@@ -44,7 +44,7 @@ class Store:
         self.conversation_flows = VersionedEngines(self._database, now_ms, FLOWS)
         self.phone_numbers = PhoneNumbers(self._database, now_ms)
         self.outbox = Outbox(self._database, now_ms)
-        self.webhooks = WebhookDeliveries(self._database, self.outbox, now_ms)
+        self.webhooks = WebhookDeliveries(self._database, self.outbox)
         self.calls = Calls(self._database, self.outbox, now_ms)
         self.batches = Batches(self._database, self.calls, self.outbox)
         self.chats = Chats(self._database, self.outbox, now_ms)

@@ -8,7 +8,7 @@ between the clicks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from ari_agent.contract.webhook_attempt import read_attempts
 from ari_agent.contract.webhook_delivery import DeliveryCounts, DeliveryFilter, DeliveryState, WebhookDelivery
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.store.database import Database
-from ari_agent.store.outbox import BURIED, Outbox, replay_statement
+from ari_agent.store.outbox import BURIED, Outbox
 from ari_agent.store.tables import outbox
 
 REPLAYED_AT_ONCE: Final = 200
@@ -48,12 +48,11 @@ _SETTLED: Final = [_STATES[DeliveryState.DELIVERED], _STATES[DeliveryState.DEAD]
 
 
 class WebhookDeliveries:
-    """Shows what is in an outbox, and makes it send again. now_ms: returns milliseconds since 1970."""
+    """Shows what is in an outbox, and makes it send again."""
 
-    def __init__(self, database: Database, outbox: Outbox, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
         self._outbox = outbox
-        self._now_ms = now_ms
 
     async def page(
         self, wanted: DeliveryFilter, *, limit: int = 50, before_id: int | None = None
@@ -105,7 +104,7 @@ class WebhookDeliveries:
         """
         as_seen = (outbox.c.outbox_id == webhook_id, outbox.c.replays == replays)
         is_kept = (outbox.c.state.in_(_SETTLED), func.length(outbox.c.body) > 0)
-        return await self._replay(*as_seen, *is_kept) == 1
+        return await self._outbox.replay_where(*as_seen, *is_kept) == 1
 
     async def replay_dead(self, wanted: DeliveryFilter, *, died_until_ms: int, limit: int) -> int:
         """Send those again that fit and were given up by then, the oldest first, at most `limit`; returns how many.
@@ -120,13 +119,7 @@ class WebhookDeliveries:
             ids = await self._database.rows(found.limit(min(left, REPLAYED_AT_ONCE)))
             if not ids:
                 break
-            replayed += await self._replay(outbox.c.outbox_id.in_([row.outbox_id for row in ids]), *these)
-        return replayed
-
-    async def _replay(self, *conditions: ColumnElement[bool]) -> int:
-        replayed = await self._database.run(replay_statement(self._now_ms()).where(*conditions))
-        if replayed:
-            self._outbox.announce()
+            replayed += await self._outbox.replay_where(outbox.c.outbox_id.in_([row.outbox_id for row in ids]), *these)
         return replayed
 
 
