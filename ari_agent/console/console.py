@@ -76,7 +76,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     app.on_response_prepare.append(guard)
     app[DEPENDENCIES] = dependencies
     app[SIGNER] = LoginSigner.of_keys(dependencies.api_key, dependencies.read_only_key)
-    app[static_files.STATIC_FILES] = static_files.read_static_files()
+    static_files.read_static_files()  # now: callers would hear it if the first page did
     app[PAGES] = Pages(app[SIGNER], static_files.versioned_path)
     app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
     login.remember_logins(app)

@@ -28,9 +28,6 @@ class StaticFile:
     packed: bytes = field(default=b"", repr=False)
 
 
-STATIC_FILES: Final = web.AppKey("static_files", Mapping[str, StaticFile])
-
-
 @cache
 def read_static_files() -> Mapping[str, StaticFile]:
     """Return the scripts, styles and pictures by their names. Raises OSError where the package lacks them."""
@@ -52,7 +49,7 @@ async def show_static_file(request: web.Request) -> web.Response:
 
     Source: RFC 9110, section 8.8.3, of entity tags; RFC 8246, of `immutable`.
     """
-    file = request.app[STATIC_FILES].get(request.match_info["file"])
+    file = read_static_files().get(request.match_info["file"])
     if file is None:
         raise web.HTTPNotFound
     tag = f'W/"{file.version}"'  # weak, as it is that of the packed one as well

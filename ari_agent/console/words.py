@@ -8,6 +8,7 @@ from typing import Final
 
 NONE: Final = "\u2013"
 """A dash, where there is no figure."""
+_DAY_MS: Final = 86_400_000
 _LAST_MS: Final = 253_402_300_799_000
 """The end of the year 9999: what a clock that is wrong tells beyond it is shown as that."""
 
@@ -45,6 +46,11 @@ def cents(value: float | None) -> str:
 def readable(text: str) -> str:
     """Return a text without what no field holds and a database refuses, such as NUL."""
     return "".join(filter(str.isprintable, text)).strip()
+
+
+def midnight_ms(now_ms: int) -> int:
+    """Return when this day has begun in UTC, in milliseconds since 1970."""
+    return now_ms - now_ms % _DAY_MS
 
 
 def _moment(at_ms: float) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 from yarl import URL
 
 from ari_agent.console.login.access import CSRF_FIELD, CSRF_HEADER
-from ari_agent.console.static_files import STATIC_FILES
+from ari_agent.console.static_files import read_static_files
 from tests.console.conftest import (
     API_KEY,
     READ_ONLY_KEY,
@@ -124,6 +124,6 @@ async def test_nobody_frames_or_guesses_at_any_answer(browser: Browser, live_cal
 
 
 async def test_every_static_file_is_there_for_the_login(stranger: Browser) -> None:
-    for name in console_of(stranger)[STATIC_FILES]:
+    for name in read_static_files():
         answer = await stranger.get(URL(f"/console/static/{name}"))
         assert answer.status == 200, name

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from ari_agent.console.static_files import STATIC_FILES, read_static_files, versioned_path
-from tests.console.conftest import Browser, console_of, text_of
+from ari_agent.console.static_files import read_static_files, versioned_path
+from tests.console.conftest import Browser, text_of
 
 FILE = "htmx-2.0.11.min.js"
 
@@ -34,7 +34,7 @@ async def test_a_file_without_its_version_is_asked_for_again(browser: Browser) -
 async def test_a_file_is_packed_once_for_all_who_understand_it(
     browser: Browser, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    file = console_of(browser)[STATIC_FILES][FILE]
+    file = read_static_files()[FILE]
     monkeypatch.setattr(file, "packed", b"")
     asked = {"Accept-Encoding": encoding}
     answers = [await browser.get(f"/console/static/{FILE}", headers=asked) for _ in range(2)]

@@ -11,13 +11,13 @@ from aiohttp import web
 
 from ari_agent.console.agents.agent_query import AgentQuery
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
+from ari_agent.console.words import midnight_ms
 from ari_agent.contract.agent_list import AgentFilters
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 
 _ON_A_PAGE: Final = 50
 _MOST_READS: Final = 20
 """Pages of agents that are looked through for one page of a search; the link to the next one goes on from there."""
-_DAY_MS: Final = 86_400_000
 _KINDS: Final[Mapping[str, str]] = {
     "audio-websocket": "audio websocket",
     "custom-llm": "custom LLM",
@@ -61,11 +61,6 @@ def kind(agent: AnyAgent, *, speaks_itself: bool) -> str:
     """Return of which kind an agent is, for people. speaks_itself: its prompt's model hears and speaks."""
     words = "realtime" if speaks_itself else _KINDS[agent.response_engine.type]
     return f"{words}, for texts" if isinstance(agent, ChatAgent) else words
-
-
-def midnight_ms(now_ms: int) -> int:
-    """Return when this day has begun in UTC, in milliseconds since 1970."""
-    return now_ms - now_ms % _DAY_MS
 
 
 async def _found(dependencies: ConsoleDependencies, query: AgentQuery) -> tuple[Sequence[AnyAgent], str | None]:

@@ -13,11 +13,12 @@ from aiohttp import web
 
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.console.agents.agent_changes import changes
-from ari_agent.console.agents.agent_list import kind, midnight_ms
+from ari_agent.console.agents.agent_list import kind
 from ari_agent.console.agents.agent_settings import setting_rows
 from ari_agent.console.agents.agent_text import text_parts
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
 from ari_agent.console.login.login_session import LoginSession
+from ari_agent.console.words import midnight_ms
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 from ari_agent.contract.conversation_flow import ConversationFlow
 from ari_agent.contract.response_engine import ConversationFlowEngine, RetellLlmEngine

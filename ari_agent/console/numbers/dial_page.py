@@ -11,6 +11,7 @@ from aiohttp import web
 from ari_agent.calls.dial_trial import KINDS, DialTrial, Kind
 from ari_agent.console.dependencies import PAGES, SESSION
 from ari_agent.console.numbers.number_list import tools_of
+from ari_agent.console.words import readable
 from ari_agent.errors import CallError
 
 _LONGEST: Final = 300
@@ -29,7 +30,7 @@ class DialQuestion:
     @classmethod
     def of(cls, request: web.Request) -> DialQuestion:
         """Return what the query string asks."""
-        given = {name: _readable(request.query.get(name, "")) for name in ("from", "to", "agent", "kind")}
+        given = {name: readable(request.query.get(name, "")[:_LONGEST]) for name in ("from", "to", "agent", "kind")}
         kind: Literal["call", "transfer"] = "transfer" if given["kind"] == "transfer" else "call"
         return cls(given["from"], given["to"], given["agent"], kind)
 
@@ -57,7 +58,3 @@ async def _tried(request: web.Request, question: DialQuestion) -> DialTrial:
     return await tools_of(request).dials.run(
         from_number=question.from_number, to=question.to, kind=question.kind, agent_id=question.agent
     )
-
-
-def _readable(text: str) -> str:
-    return "".join(filter(str.isprintable, text[:_LONGEST])).strip()

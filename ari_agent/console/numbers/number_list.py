@@ -16,6 +16,7 @@ from ari_agent.calls.bound_agent import Bound
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.numbers import number_story
 from ari_agent.console.numbers.number_tools import NumberTools
+from ari_agent.console.words import readable
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.errors import ApiError
@@ -46,7 +47,7 @@ class NumberRow:
 
 async def show_numbers(request: web.Request) -> web.Response:
     """Show the numbers that the query string asks for, in the order of their digits."""
-    wanted = "".join(filter(str.isprintable, request.query.get("q", "")[:_LONGEST])).strip()
+    wanted = readable(request.query.get("q", "")[:_LONGEST])
     after = request.query.get("after", "")
     key = after if _SHOWN_KEY.fullmatch(after) else None
     dependencies, tools = request.app[DEPENDENCIES], tools_of(request)

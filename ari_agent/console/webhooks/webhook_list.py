@@ -13,6 +13,7 @@ from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
 from ari_agent.console.form import read_form
 from ari_agent.console.login.access import see_other
 from ari_agent.console.webhooks.webhook_query import EVENTS, STATES, WebhookQuery
+from ari_agent.console.words import midnight_ms
 from ari_agent.contract.webhook_delivery import DeliveryState
 from ari_agent.errors import ApiError
 
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 
 REPLAYED_BY_ONE_CLICK: Final = 1000
 _ON_A_PAGE: Final = 50
-_DAY_MS: Final = 86_400_000
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -29,7 +29,7 @@ async def show_webhooks(request: web.Request) -> web.Response:
     query, dependencies = WebhookQuery.of(request.query), request.app[DEPENDENCIES]
     webhooks, now_ms, wanted = dependencies.store.webhooks, dependencies.now_ms(), query.filter()
     found, next_id = await webhooks.page(wanted, limit=_ON_A_PAGE, before_id=query.before_id)
-    counts = await webhooks.counts(delivered_since_ms=now_ms - now_ms % _DAY_MS)
+    counts = await webhooks.counts(delivered_since_ms=midnight_ms(now_ms))
     dead = await webhooks.count(wanted) if wanted.state is DeliveryState.DEAD else 0
     replayed = request.query.get("replayed", "")
     return await asyncio.to_thread(
