@@ -144,6 +144,8 @@ class Database:
         except SQLAlchemyError as error:
             raise StoreError(f"the database URL {self.shown_url} is not usable: {one_line(error)}") from None
         self._under_way: set[asyncio.Task[object]] = set()
+        self.node_id: int | None = None
+        """Which of the controllers that share the database this process is; None where it has the database to itself."""
 
     def __repr__(self) -> str:
         return f"<Database {self.shown_url}>"

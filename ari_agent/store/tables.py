@@ -109,6 +109,8 @@ calls: Final = Table(
     Column("pii_categories", Text, comment="the personal data that is removed from it, as its agent says"),
     Column("expires_ms", BigInteger, comment="when it is deleted, as its agent says"),
     Column("forgotten", Integer, nullable=False, server_default="0", comment="which parts the retention has removed"),
+    Column("node_id", BigInteger, comment="the node that has it in hand, while it lasts"),
+    _partial_index("ix_calls_node", "node_id", where="node_id IS NOT NULL"),
     # In the order of the list by what people filter by. A filter by status or direction as well reads the index alone.
     Index("ix_calls_agent", "agent_id", *_IN_ORDER, *_FREQUENT),
     Index("ix_calls_from_number", "from_number", *_IN_ORDER, *_FREQUENT),
@@ -164,6 +166,7 @@ outbox: Final = Table(
     Column("why", StorableText, comment="the last failure"),
     Column("attempt_log", Text, comment="the last attempts, as JSON"),
     Column("replays", Integer, nullable=False, server_default="0", comment="how often it was sent again, once settled"),
+    Column("claimed_by", BigInteger, comment="the node that works on it"),
     _partial_index("ix_outbox_pending", "next_attempt_ms", "outbox_id", "receiver", where="state = 'pending'"),
     _partial_index("ix_outbox_dead", "outbox_id", where="state = 'dead'"),
     Index("ix_outbox_call", "call_id"),
@@ -243,6 +246,7 @@ batch_calls: Final = Table(
     Column("document", Text, nullable=False, comment="the batch without its tasks"),
     Column("due_ms", BigInteger, nullable=False, comment="when the next task may be placed, as far as is known"),
     Column("is_open", Boolean, nullable=False, comment="tasks are still to be placed"),
+    Column("claimed_by", BigInteger, comment="the node that works on it"),
     Index("ix_batch_calls_due", "is_open", "due_ms", "batch_call_id"),
 )
 
@@ -289,4 +293,33 @@ chats: Final = Table(
     _partial_index("ix_chats_expires", "expires_ms", where="expires_ms IS NOT NULL"),
     _partial_index("ix_chats_unanswered", "chat_id", where="is_awaited"),
     _partial_index("ix_chats_analysis_due", "analysis_due_ms", where="analysis_due_ms IS NOT NULL"),
+)
+
+nodes: Final = Table(
+    "nodes",
+    metadata,
+    Column("node_id", _SERIAL, primary_key=True, comment="also the key of the advisory lock that it holds"),
+    Column("name", StorableText, nullable=False, comment="for people"),
+    Column("app", StorableText, nullable=False, comment="its application in Asterisk"),
+    Column("url", StorableText, comment="where the other nodes reach its API"),
+    Column("version", StorableText, nullable=False, comment="of ari-agent"),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("heartbeat_ms", BigInteger, nullable=False, comment="by the clock of the database"),
+    Column("state", String, nullable=False, comment="serving or draining"),
+    Column("load", Text, nullable=False, comment="its calls and its Asterisks, as JSON"),
+    sqlite_autoincrement=True,
+)
+
+slots: Final = Table(
+    "slots",
+    metadata,
+    Column("slot_id", _SERIAL, primary_key=True, comment="of those that wait, the lowest is served first"),
+    Column("node_id", BigInteger, nullable=False),
+    Column("call_id", StorableText),
+    Column("kind", String, nullable=False, comment="inbound, outbound or batch"),
+    Column("is_waiting", Boolean, nullable=False),
+    Column("asked_ms", BigInteger, nullable=False),
+    Index("ix_slots_waiting", "is_waiting", "slot_id"),
+    Index("ix_slots_node", "node_id"),
+    sqlite_autoincrement=True,
 )
