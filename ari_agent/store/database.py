@@ -145,7 +145,7 @@ class Database:
             raise StoreError(f"the database URL {self.shown_url} is not usable: {one_line(error)}") from None
         self._under_way: set[asyncio.Task[object]] = set()
         self.node_id: int | None = None
-        """Which of the controllers that share the database this process is; None where it has the database to itself."""
+        """Which of the controllers that share the database this is; None where it has the database to itself."""
 
     def __repr__(self) -> str:
         return f"<Database {self.shown_url}>"
