@@ -65,6 +65,7 @@ from ari_agent.http_listener import listen
 from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
+from ari_agent.nodes.sole_node import AnyNode
 from ari_agent.otlp import started_traces
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.presidio import LazyPresidio
@@ -75,6 +76,7 @@ from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
     browser_phone,
+    joined_node,
     opened_artefacts,
     opened_prompts,
     opened_store,
@@ -114,6 +116,7 @@ async def controller(
 
         shared = await _shared(stack, settings, beside)
         calls = _calls(shared, inbound_wait_s=inbound_wait_s)
+        metric_samples.measure_node(shared.node, calls.switchboard, calls.slots, shared.ari)
         chats = _chats(shared)
         api = _api(shared, calls, chats)
         if settings.console == "on":
@@ -148,6 +151,7 @@ class _Shared:
 
     settings: Settings
     store: Store
+    node: AnyNode
     artefacts: Artefacts
     public_logs: PublicLogs
     database: DatabaseWatch
@@ -181,6 +185,8 @@ async def _shared(
 ) -> _Shared:
     """Open and start it all. beside: runs a part, by its name, until the stack is unwound."""
     store = await stack.enter_async_context(opened_store(settings))
+    node = await stack.enter_async_context(joined_node(settings, store))
+    beside("node", node.run())
     artefacts = await stack.enter_async_context(opened_artefacts(settings))
     beside("spool", artefacts.spool.run())
     beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
@@ -217,6 +223,7 @@ async def _shared(
     return _Shared(
         settings=settings,
         store=store,
+        node=node,
         artefacts=artefacts,
         public_logs=public_logs,
         database=database,
@@ -368,6 +375,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             switchboard=calls.switchboard,
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
+            nodes=shared.node.nodes,
             probes=probes(shared.ari, shared.database, calls.switchboard),
             metrics=metric_samples.sources(
                 switchboard=calls.switchboard,
@@ -378,6 +386,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
                 analyses=shared.analyses.runner,
                 spool=shared.artefacts.spool,
                 rules=shared.dial_guard.rules,
+                node=shared.node,
             ),
             now_ms=now_ms,
             artefacts=shared.artefacts,
@@ -409,7 +418,12 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             read_only_key=settings.console_read_only_key.get_secret_value(),
             is_https=settings.link_base_url.startswith("https:"),
             health=console_health.sources(
-                shared.ari, shared.database, shared.artefacts, calls.switchboard, calls.trunks
+                shared.ari,
+                shared.database,
+                shared.artefacts,
+                calls.switchboard,
+                trunks=calls.trunks,
+                node=shared.node,
             ),
             slots=calls.slots,
             artefacts=shared.artefacts,

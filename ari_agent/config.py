@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 PREFIX = "ARI_AGENT_"
 MAY_HOLD_SECRETS = re.compile(r"PASSWORD|KEY|_URL$")  # a URL has room for a password
 
-
 OF_OTHERS: Final = frozenset(
     {
         *("SIP_BIND", "SIP_PORT", "SIP_TLS_PORT", "SIP_RTP_PORTS", "ARI_BIND", "ARI_PORT", "ASTERISK_OWNER"),
@@ -100,6 +99,10 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default_factory=default_database_url, description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
+    )
+    node_name: str = Field("", max_length=64, description="what people call this controller; empty: the host's name")
+    node_url: Annotated[HttpUrl | None, BeforeValidator(unset_if_empty)] = Field(
+        None, description="where the controllers on the same database reach this one's API; empty: http://BIND"
     )
     artefacts_url: str = Field(
         "",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Final
 
 from ari_agent.artefacts.artefact_name import ArtefactName
@@ -12,9 +9,9 @@ from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.asterisk.ari import Ari
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
-from ari_agent.clock import now_ms
-from ari_agent.console.dependencies import HealthSources, Node
+from ari_agent.console.dependencies import HealthSources
 from ari_agent.errors import ArtefactError
+from ari_agent.nodes.sole_node import AnyNode
 from ari_agent.probes import probes
 from ari_agent.store.database_watch import DatabaseWatch
 
@@ -23,10 +20,15 @@ _LOOKED_FOR: Final = ArtefactName("ari-agent-check", "probe.txt")
 
 
 def sources(
-    ari: Ari, database: DatabaseWatch, artefacts: Artefacts, switchboard: Switchboard, trunks: TrunkSync
+    ari: Ari,
+    database: DatabaseWatch,
+    artefacts: Artefacts,
+    switchboard: Switchboard,
+    *,
+    trunks: TrunkSync,
+    node: AnyNode,
 ) -> HealthSources:
-    """Return what the console asks. The controller counts as started now."""
-    since_ms, name, ours = now_ms(), socket.gethostname(), version("ari-agent")
+    """Return what the console asks."""
 
     async def recordings() -> str | None:
         try:
@@ -42,12 +44,9 @@ def sources(
         waiting = artefacts.spool.waiting
         return f"{artefacts.store.shown}, {waiting} files wait for it" if waiting else artefacts.store.shown
 
-    def nodes() -> Sequence[Node]:
-        return [Node(name, ours, since_ms, calls=len(switchboard.live()))]
-
     return HealthSources(
         probes={**probes(ari, database, switchboard), "recordings": recordings},
         about={"asterisk": asterisk_version, "recordings": recordings_place},
         trunks=trunks,
-        nodes=nodes,
+        nodes=node.nodes,
     )

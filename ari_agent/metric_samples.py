@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import get_args
 
 from prometheus_client.core import Metric
 
@@ -13,7 +14,9 @@ from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.rest import RequestTotals
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.switchboard import Switchboard
+from ari_agent.contract.node import AsteriskState, NodeInfo, NodeLoad, NodeState
 from ari_agent.media.wheel import Wheel
+from ari_agent.nodes.sole_node import AnyNode
 from ari_agent.routing.dial_policy import DialRule, DialRules
 from ari_agent.webhooks.delivery import Delivery
 
@@ -28,6 +31,7 @@ def sources(
     analyses: AnalysisRunner,
     spool: Spool,
     rules: DialRules,
+    node: AnyNode,
 ) -> Sequence[MetricsSource]:
     """Return what /metrics asks at each scrape."""
     return (
@@ -40,8 +44,31 @@ def sources(
         lambda: of_analyses(analyses),
         lambda: of_spool(spool),
         lambda: of_dial_policy(rules),
+        lambda: of_nodes(node.nodes()),
         switchboard.latencies.collect,
     )
+
+
+def measure_node(node: AnyNode, switchboard: Switchboard, slots: Slots, ari: Ari) -> None:
+    """Have a node tell the others how busy this controller is, and whether it drains, from now on."""
+
+    def load() -> NodeLoad:
+        asterisk = AsteriskState(url=ari.url, connected=ari.connected, version=ari.asterisk_version)
+        return NodeLoad(calls=len(switchboard.live()), slots_in_use=slots.in_use, asterisks=(asterisk,))
+
+    node.load = load
+    node.is_draining = lambda: switchboard.stopping
+
+
+def of_nodes(nodes: Sequence[NodeInfo]) -> Iterator[Sample]:
+    """How many controllers share the database, by their state, and how long ago each was heard of."""
+    for state in get_args(NodeState):
+        count = sum(node.state == state for node in nodes)
+        yield Sample("nodes", "Controllers on this database, by state.", count, labels={"state": state})
+    for node in nodes:
+        labels = {"node": node.name, "app": node.app, "node_id": str(node.node_id or "")}
+        age_s = node.heartbeat_age_ms / 1000
+        yield Sample("node_heartbeat_age_seconds", "How long ago a controller was heard of.", age_s, labels=labels)
 
 
 def of_calls(switchboard: Switchboard) -> Iterator[Sample]:

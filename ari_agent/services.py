@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from ipaddress import ip_address
 
 import aiohttp
 
@@ -25,6 +27,9 @@ from ari_agent.config import PREFIX, Settings
 from ari_agent.contract.trace import Trace
 from ari_agent.errors import ConfigurationError, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
+from ari_agent.nodes.node import Node
+from ari_agent.nodes.only_process import only_process
+from ari_agent.nodes.sole_node import AnyNode, SoleNode
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
 from ari_agent.prompt_agents.prompt_agents import PromptAgents
@@ -32,6 +37,7 @@ from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
 from ari_agent.store.database import make_folder
+from ari_agent.store.nodes import Introduction
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
 
@@ -45,18 +51,52 @@ async def opened_store(settings: Settings) -> AsyncIterator[Store]:
     Raises:
         ConfigurationError: it cannot be used as set.
     """
+    async with AsyncExitStack() as stack:
+        try:
+            if settings.database_is_default:
+                make_folder(settings.database_url)
+            store = Store(settings.database_url, now_ms=now_ms)
+            if store.file:
+                stack.enter_context(only_process(store.file))
+            await store.open()
+        except StoreError as error:
+            raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
+        stack.push_async_callback(store.close)
+        log.info("database opened", extra={"url": store.shown_url})
+        yield store
+
+
+@asynccontextmanager
+async def joined_node(settings: Settings, store: Store) -> AsyncIterator[AnyNode]:
+    """Make this process one of the controllers that share the database, where it is no file, until it leaves.
+
+    Raises:
+        ConfigurationError: it cannot join.
+    """
+    about = Introduction(settings.node_name or socket.gethostname(), settings.app, _node_url(settings))
+    if store.file:
+        yield SoleNode(about, started_ms=now_ms())
+        return
+    node = Node(store, about)
     try:
-        if settings.database_is_default:
-            make_folder(settings.database_url)
-        store = Store(settings.database_url, now_ms=now_ms)
-        await store.open()
+        await node.join()
     except StoreError as error:
         raise ConfigurationError(f"{PREFIX}DATABASE_URL: {error}") from None
-    log.info("database opened", extra={"url": store.shown_url})
     try:
-        yield store
+        yield node
     finally:
-        await store.close()
+        await node.leave()
+
+
+def _node_url(settings: Settings) -> str | None:
+    """Return where other controllers reach the API; None where neither the settings nor their BIND say it."""
+    host, port = settings.bind
+    with suppress(ValueError):  # a name
+        address = ip_address(host)
+        host = "localhost" if address.is_loopback or address.is_unspecified else host
+    if settings.node_url or host == "localhost" or not port:
+        return settings.node_url
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @asynccontextmanager

@@ -171,6 +171,8 @@ PURE: Final = (
     "console.one_call.waterfall",
     "console.webhooks.webhook_query",
     "console.words",
+    "nodes.lease",
+    "nodes.pace",
     "calls.bound_agent",
     "calls.call_cost",
     "calls.call_window",
@@ -507,6 +509,7 @@ WAITING: Final = (
     "check.table",
     "check.trunks",
     "pii.presidio",
+    "nodes.*",
     "api.*",
     "console.*",
     "demo.*",
@@ -594,6 +597,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     ),
     "webhooks": frozenset({"webhooks", "clock", "timed_wait", "contract", "errors"}),
     "store": frozenset({"store", "routing.dialled_number", "clock", "contract", "errors"}),
+    "nodes": frozenset({"nodes", "store", "contract", "errors"}),
     # Neighbours as well.
     "calls": frozenset(
         {

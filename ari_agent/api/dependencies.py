@@ -26,6 +26,7 @@ from ari_agent.contract.call_control import (
 )
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
+from ari_agent.contract.node import NodeInfo
 from ari_agent.contract.phone_call import PhoneCallCreate
 from ari_agent.contract.recording import RecordingConsent
 from ari_agent.contract.trunk_status import TrunkStatus
@@ -175,7 +176,8 @@ class ApiDependencies:
     before that is answered; returns what does not work with it now, or None. has_prompts: agents with a prompt are
     served. has_realtime: those whose model hears and speaks itself are. check_voice: raises UnknownVoice or
     UnknownPronunciation for a text agent that cannot speak here; consent_refusal: returns why no call could have this
-    sentence about recording, or None. slots: the pool that GET /get-concurrency tells of. artefacts: recordings and
+    sentence about recording, or None. slots: the pool that GET /get-concurrency tells of. nodes:
+    returns the controllers on this database. artefacts: recordings and
     logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
     stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
@@ -199,6 +201,7 @@ class ApiDependencies:
     has_realtime: bool = False
     consent_refusal: Callable[[RecordingConsent], Awaitable[str | None]] = _no_consent_is_refused
     slots: Slots | None = None
+    nodes: Callable[[], Sequence[NodeInfo]] = tuple
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
     rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None
     artefacts: Artefacts | None = None

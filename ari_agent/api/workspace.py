@@ -1,4 +1,4 @@
-"""The workspace: concurrency and the API key (Retell, Concurrency and Identity, 2026-08)."""
+"""The workspace: concurrency and the API key (Retell, 2026-08), and the nodes, which are an extension of ours."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Final
 
 from aiohttp import web
 
-from ari_agent.api.answer import answer
+from ari_agent.api.answer import answer, answer_list
 from ari_agent.api.dependencies import DEPENDENCIES
 from ari_agent.api.route import get
+from ari_agent.contract.node import NodeInfo
 from ari_agent.contract.workspace import ApiKeyInfo, Concurrency
 
 
@@ -32,7 +33,13 @@ async def get_api_key_info(_: web.Request) -> web.Response:
     return answer(ApiKeyInfo())
 
 
+async def list_nodes(request: web.Request) -> web.Response:
+    """Answer the controllers that share the database, as they were at the last heartbeat, a second ago at most."""
+    return await answer_list(request.app[DEPENDENCIES].nodes())
+
+
 ROUTES: Final = (
     get("/get-concurrency", get_concurrency, answers=Concurrency),
     get("/get-api-key-info", get_api_key_info, answers=ApiKeyInfo),
+    get("/list-nodes", list_nodes, lists=NodeInfo),
 )

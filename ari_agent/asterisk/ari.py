@@ -81,6 +81,11 @@ class Ari:
         return self._agent_variables
 
     @property
+    def url(self) -> str:
+        """Return where its REST interface is, without user and password."""
+        return self._rest.url
+
+    @property
     def connected(self) -> bool:
         """Return whether the event websocket is open now."""
         return self._events.connected

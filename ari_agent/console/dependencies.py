@@ -27,6 +27,7 @@ from ari_agent.contract.call_control import (
     TransferOutcome,
     TransferRequest,
 )
+from ari_agent.contract.node import NodeInfo
 from ari_agent.contract.registered_call import AudioFormat, WebCallCreate
 from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.slow_readers import READ_WITHIN_S
@@ -78,16 +79,6 @@ class Trunks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A controller that serves calls. name: of its machine; since_ms: when it started, in milliseconds since 1970."""
-
-    name: str
-    version: str
-    since_ms: int
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
 class HealthSources:
     """Where the console learns how the product is.
 
@@ -99,7 +90,7 @@ class HealthSources:
     probes: Mapping[str, Callable[[], Awaitable[str | None]]] = field(default_factory=dict)
     about: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     trunks: Trunks | None = None
-    nodes: Callable[[], Sequence[Node]] = tuple
+    nodes: Callable[[], Sequence[NodeInfo]] = tuple
 
 
 class WebCalls(Protocol):

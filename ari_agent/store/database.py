@@ -20,7 +20,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,6 +30,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ari_agent.errors import StoreError
+
+if TYPE_CHECKING:
+    from ari_agent.store.own_session import OwnSession
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -189,6 +192,13 @@ class Database:
     async def probe(self) -> None:
         """Write something that changes nothing. Raises: StoreError, when it is not kept."""
         await self.write(self._backend.probe)
+
+    def own_session(self, *, within_s: float) -> OwnSession | None:
+        """Return a session of its own, which is not open yet; None where the database is a file.
+
+        within_s: how long the connection and each transaction may take, in seconds.
+        """
+        return self._backend.own_session(within_s) if isinstance(self._backend, Postgresql) else None
 
     async def close(self) -> None:
         """Let transactions under way end, then let go of every connection."""
@@ -354,6 +364,7 @@ class Postgresql:
         # It brings the ORM, which nobody uses: a tenth of what a server on SQLite imports at its start.
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
+        self._url = url
         try:
             self._engine = create_async_engine(
                 url,
@@ -380,6 +391,12 @@ class Postgresql:
     def probe(self, connection: sa.Connection) -> None:
         """Write a row with the values that it has: this fails where writing does, and changes nothing."""
         connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
+
+    def own_session(self, within_s: float) -> OwnSession:
+        """Return a session beside the pool, as Database.own_session says."""
+        from ari_agent.store.own_session import OwnSession  # noqa: PLC0415 -- brings the ORM, like the pool
+
+        return OwnSession(self._url, within_s=within_s)
 
     async def close(self) -> None:
         """Close every connection of the pool."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ari_agent.clock import now_ms
 from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine
+from ari_agent.errors import StoreError
 from ari_agent.store.agent_usage import AgentUsage
 from ari_agent.store.agents import Agents
 from ari_agent.store.analyses import Analyses
@@ -18,6 +19,7 @@ from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
 from ari_agent.store.dialled_calls import DialledCalls
 from ari_agent.store.migrations import bring_to_head, require_known_schema
+from ari_agent.store.nodes import NodeSession
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.phone_numbers import PhoneNumbers
 from ari_agent.store.placed_calls import PlacedCalls
@@ -62,6 +64,28 @@ class Store:
     def shown_url(self) -> str:
         """The URL of the database for people, without the password."""
         return self._database.shown_url
+
+    @property
+    def node_id(self) -> int | None:
+        """Which of the controllers that share the database this is, while it is one. See Database.node_id."""
+        return self._database.node_id
+
+    @node_id.setter
+    def node_id(self, node_id: int | None) -> None:
+        self._database.node_id = node_id
+
+    def node_session(self, *, within_s: float) -> NodeSession:
+        """Return what a node reads and writes beside all others; not yet open.
+
+        within_s: how long one transaction may take, in seconds.
+
+        Raises:
+            StoreError: the database is a file, which controllers do not share.
+        """
+        session = self._database.own_session(within_s=within_s)
+        if session is None:
+            raise StoreError("controllers share a PostgreSQL, never a file")
+        return NodeSession(session)
 
     async def open(self) -> None:
         """Make the database where it is missing and bring it to this version's schema.

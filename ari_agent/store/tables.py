@@ -305,7 +305,7 @@ nodes: Final = Table(
     Column("version", StorableText, nullable=False, comment="of ari-agent"),
     Column("started_ms", BigInteger, nullable=False),
     Column("heartbeat_ms", BigInteger, nullable=False, comment="by the clock of the database"),
-    Column("state", String, nullable=False, comment="serving or draining"),
+    Column("state", String, nullable=False, comment="serving, draining or lost"),
     Column("load", Text, nullable=False, comment="its calls and its Asterisks, as JSON"),
     sqlite_autoincrement=True,
 )

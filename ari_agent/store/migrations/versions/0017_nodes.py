@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("version", string, nullable=False, comment="of ari-agent"),
         sa.Column("started_ms", sa.BigInteger, nullable=False),
         sa.Column("heartbeat_ms", sa.BigInteger, nullable=False, comment="by the clock of the database"),
-        sa.Column("state", sa.String, nullable=False, comment="serving or draining"),
+        sa.Column("state", sa.String, nullable=False, comment="serving, draining or lost"),
         sa.Column("load", sa.Text, nullable=False, comment="its calls and its Asterisks, as JSON"),
         sa.PrimaryKeyConstraint("node_id", name=op.f("pk_nodes")),
         sqlite_autoincrement=True,

@@ -1,0 +1,44 @@
+"""The controllers that share a database: what GET /list-nodes answers, an extension of ours. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ari_agent.contract.parsing.model import ContractModel, Count, Flag, Many, Timestamp
+
+NodeState = Literal["serving", "draining", "lost"]
+"""lost: nothing was heard of it for too long, and another node ends what it has begun, or takes it over."""
+
+
+class AsteriskState(ContractModel):
+    """An Asterisk that a node serves. url: of its ARI, without a password; version: null until it was reached once."""
+
+    url: str
+    connected: Flag
+    version: str | None = None
+
+
+class NodeLoad(ContractModel):
+    """How busy a node is: its calls in progress, the concurrency slots that they hold, and its Asterisks."""
+
+    calls: Count = 0
+    slots_in_use: Count = 0
+    asterisks: Many[AsteriskState] = ()
+
+
+class NodeInfo(NodeLoad):
+    """A controller. node_id: null where it has its database to itself, as with SQLite.
+
+    name: for people. app: its application in Asterisk. url: where the other nodes reach its API; null where they do
+    not. version: of ari-agent. heartbeat_age_ms: how long ago it was heard of. is_this: it is the one that answers.
+    """
+
+    node_id: Count | None = None
+    name: str
+    app: str
+    url: str | None = None
+    version: str
+    state: NodeState
+    started_at: Timestamp
+    heartbeat_age_ms: Count = 0
+    is_this: Flag = False
