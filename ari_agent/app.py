@@ -19,6 +19,7 @@ from aiohttp import web
 from ari_agent import console_health, metric_samples
 from ari_agent.api.auth import HAS_OWN_LOGIN
 from ari_agent.api.dependencies import ApiDependencies
+from ari_agent.api.other_nodes import OtherNodes
 from ari_agent.api.server import build_api
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.asterisk.ari import Ari
@@ -44,10 +45,7 @@ from ari_agent.calls.session_dependencies import SessionDependencies, served_kin
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
-from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
-from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.notices import Notices
 from ari_agent.check.machine import audio_address_problem
 from ari_agent.clock import now_ms
 from ari_agent.config import Settings
@@ -62,7 +60,7 @@ from ari_agent.errors import ConfigurationError
 from ari_agent.gather import gather
 from ari_agent.http_client import http_client
 from ari_agent.http_listener import listen
-from ari_agent.ids import new_batch_id, new_call_id, new_chat_id, new_message_id
+from ari_agent.ids import new_batch_id, new_call_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.nodes.sole_node import AnyNode
@@ -76,6 +74,7 @@ from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
     ari_of,
     browser_phone,
+    chat_service,
     joined_node,
     opened_artefacts,
     opened_prompts,
@@ -337,34 +336,16 @@ def _switchboard(
 
 
 def _chats(shared: _Shared) -> ChatService:
-    settings, ari = shared.settings, shared.ari
-    dependencies = ChatDependencies(
+    return chat_service(
+        shared.settings,
+        shared.store,
+        shared.http,
+        shared.ari,
+        shared.inbound_webhook,
         prompts=shared.prompts,
-        store=shared.store,
-        http=shared.http,
-        send=ari.send_message,
-        now_ms=now_ms,
-        new_message_id=new_message_id,
-        account_webhook_url=settings.webhook_url,
         dial_rules=shared.dial_guard.rules,
-        notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
         analyses=shared.analyses.by_model,
         find_more=shared.find_more,
-    )
-    router = ChatRouter(
-        store=shared.store,
-        inbound_webhook=shared.inbound_webhook,
-        dice=random.SystemRandom().random,
-        now_ms=now_ms,
-        serves=dependencies.serves,
-    )
-    return ChatService(
-        dependencies,
-        router,
-        app=settings.app,
-        can_send=lambda: ari.connected,
-        dice=random.SystemRandom().random,
-        new_chat_id=new_chat_id,
     )
 
 
@@ -376,6 +357,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
             nodes=shared.node.nodes,
+            other_nodes=None if shared.store.file else _other_nodes(shared),
             probes=probes(shared.ari, shared.database, calls.switchboard),
             metrics=metric_samples.sources(
                 switchboard=calls.switchboard,
@@ -406,6 +388,11 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             rerun_chat_analysis=shared.analyses.rerun_chat,
         )
     )
+
+
+def _other_nodes(shared: _Shared) -> OtherNodes:
+    api_key = shared.settings.api_key.get_secret_value()
+    return OtherNodes(shared.store.calls, shared.http, api_key, nodes=shared.node.nodes, now_ms=now_ms)
 
 
 def _console(shared: _Shared, calls: _Calls) -> web.Application:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -22,17 +23,24 @@ from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.public_log.public_logs import FINISHERS as LOG_FINISHERS
 from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
+from ari_agent.chats.chat_router import ChatRouter
+from ari_agent.chats.chat_service import ChatService
+from ari_agent.chats.dependencies import Analyses, ChatDependencies
+from ari_agent.chats.notices import Notices
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings
 from ari_agent.contract.trace import Trace
 from ari_agent.errors import ConfigurationError, SpeechUnavailable, StoreError
 from ari_agent.gather import gather
+from ari_agent.ids import new_chat_id, new_message_id
 from ari_agent.nodes.node import Node
 from ari_agent.nodes.only_process import only_process
 from ari_agent.nodes.sole_node import AnyNode, SoleNode
+from ari_agent.pii.personal_data import FindMore
 from ari_agent.prompt_agents.chat_model import ChatModel, ModelServer
 from ari_agent.prompt_agents.custom_function import CustomFunctions
 from ari_agent.prompt_agents.prompt_agents import PromptAgents
+from ari_agent.routing.dial_policy import DialRules
 from ari_agent.speech import providers
 from ari_agent.speech.providers import SpeechSettings
 from ari_agent.speech.silero import SileroDetector
@@ -40,6 +48,7 @@ from ari_agent.store.database import make_folder
 from ari_agent.store.nodes import Introduction
 from ari_agent.store.store import Store
 from ari_agent.webhooks.delivery import Delivery
+from ari_agent.webhooks.inbound import InboundWebhook
 
 log = logging.getLogger(__name__)
 
@@ -273,4 +282,47 @@ def ari_of(settings: Settings) -> Ari:
         username=settings.ari_username,
         password=settings.ari_password.get_secret_value(),
         app=settings.app,
+    )
+
+
+def chat_service(
+    settings: Settings,
+    store: Store,
+    http: aiohttp.ClientSession,
+    ari: Ari,
+    inbound_webhook: InboundWebhook,
+    *,
+    prompts: PromptAgents | None,
+    dial_rules: DialRules,
+    analyses: Analyses | None,
+    find_more: FindMore | None,
+) -> ChatService:
+    """Return what leads chats, in text messages through Asterisk and over the API."""
+    dependencies = ChatDependencies(
+        prompts=prompts,
+        store=store,
+        http=http,
+        send=ari.send_message,
+        now_ms=now_ms,
+        new_message_id=new_message_id,
+        account_webhook_url=settings.webhook_url,
+        dial_rules=dial_rules,
+        notices=Notices(failure=settings.chat_failure_text, too_long=settings.chat_too_long_text),
+        analyses=analyses,
+        find_more=find_more,
+    )
+    router = ChatRouter(
+        store=store,
+        inbound_webhook=inbound_webhook,
+        dice=random.SystemRandom().random,
+        now_ms=now_ms,
+        serves=dependencies.serves,
+    )
+    return ChatService(
+        dependencies,
+        router,
+        app=settings.app,
+        can_send=lambda: ari.connected,
+        dice=random.SystemRandom().random,
+        new_chat_id=new_chat_id,
     )

@@ -173,6 +173,7 @@ PURE: Final = (
     "console.words",
     "nodes.lease",
     "nodes.pace",
+    "nodes.passed_on",
     "calls.bound_agent",
     "calls.call_cost",
     "calls.call_window",
@@ -695,7 +696,19 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "api": frozenset(
-        {"api", "client_address", "clock", "artefacts", "calls", "chats", "pii", "store", "contract", "errors"}
+        {
+            "api",
+            "client_address",
+            "clock",
+            "artefacts",
+            "calls",
+            "chats",
+            "nodes.passed_on",
+            "pii",
+            "store",
+            "contract",
+            "errors",
+        }
     ),
 }
 """Folder or module of the package -> what of the package it may import; the longest name counts.

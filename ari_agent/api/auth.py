@@ -1,4 +1,7 @@
-"""`Authorization: Bearer API_KEY` on everything but health, metrics and the description of the API."""
+"""`Authorization: Bearer API_KEY` on everything but health, metrics and the description of the API.
+
+A request that another controller passes on has its proof instead of the key: see nodes/passed_on.py.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import Final
 from aiohttp import web
 
 from ari_agent.api.answer import answer_error
+from ari_agent.api.body import arrived_body
 from ari_agent.api.dependencies import DEPENDENCIES, Handler
 from ari_agent.api.routes import PUBLIC_PATHS
+from ari_agent.nodes.passed_on import HEADER, is_body, is_proven
 
 HAS_OWN_LOGIN: Final = web.AppKey("has_own_login", bool)
 """Under this name a sub-application says that it lets nobody in without a login of its own."""
@@ -26,13 +31,24 @@ async def require_api_key(request: web.Request, handler: Handler) -> web.StreamR
     is_open = resource is None or resource.canonical in PUBLIC_PATHS
     if apps[-1].get(HAS_OWN_LOGIN, False) if len(apps) > 1 else is_open:
         return await handler(request)
-    complaint = _complaint(request.headers.get("Authorization"), request.app[DEPENDENCIES].api_key)
+    complaint = await _of_node(request) if HEADER in request.headers else _of_client(request)
     if complaint is None:
         return await handler(request)
     return answer_error(401, complaint, {"WWW-Authenticate": "Bearer"})
 
 
-def _complaint(header: str | None, api_key: str) -> str | None:
+async def _of_node(request: web.Request) -> str | None:
+    """Return what is wrong with a request that another node says to pass on; None if nothing is."""
+    proof, dependencies = request.headers[HEADER], request.app[DEPENDENCIES]
+    given = proof, request.method, request.path_qs
+    if not is_proven(*given, api_key=dependencies.api_key, now_ms=dependencies.now_ms()):
+        return f"the header {HEADER} is not of a controller with this API key, or its clock or ours is wrong"
+    return None if is_body(proof, await arrived_body(request)) else f"the body is not the one of the header {HEADER}"
+
+
+def _of_client(request: web.Request) -> str | None:
+    """Return what is wrong with the key of a request; None if nothing is."""
+    header, api_key = request.headers.get("Authorization"), request.app[DEPENDENCIES].api_key
     if header is None:
         return f"no API key: {_EXPECTED}"
     scheme, _, given = header.partition(" ")

@@ -52,7 +52,7 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
         MalformedJson, ApiError: 400, one line that says what was wrong and what would be right; 408: it did not come.
         aiohttp.web.HTTPRequestEntityTooLarge: 413.
     """
-    raw = await _arrived(request)
+    raw = await arrived_body(request)
     if not raw.strip() and not optional:
         raise ApiError(400, "the body is empty; expected a JSON object")
     if len(raw) > LARGE_BODY_BYTES:
@@ -75,8 +75,11 @@ def _note(request: web.Request, keys: Sequence[str]) -> None:
     request[UNKNOWN_KEYS] = (*request.get(UNKNOWN_KEYS, ()), *keys)
 
 
-async def _arrived(request: web.Request) -> bytes:
-    """Return all bytes of the body. An announced length only serves to refuse what is too large before it comes."""
+async def arrived_body(request: web.Request) -> bytes:
+    """Return all bytes of the body, which may be read more than once.
+
+    An announced length only serves to refuse what is too large before it comes. Raises as `read_body` does.
+    """
     announced = request.content_length or 0
     if announced > MAX_BODY_BYTES:
         raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY_BYTES, actual_size=announced)

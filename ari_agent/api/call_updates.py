@@ -12,7 +12,7 @@ from ari_agent.api.body import path_id, read_body
 from ari_agent.api.call_links import shown_call
 from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
-from ari_agent.api.route import delete, patch, post, put
+from ari_agent.api.route import LIVE_WITHIN_S, delete, patch, post, put
 from ari_agent.calls.call_retention import forget_call
 from ari_agent.calls.stored_content import stored_content
 from ari_agent.contract.call import Call
@@ -148,7 +148,13 @@ async def _require_live(request: web.Request, call_id: str) -> None:
 
 ROUTES: Final = (
     patch("/v2/update-call/{call_id}", update_call, takes=CallUpdate, answers=Call),
-    patch("/v2/update-live-call/{call_id}", update_live_call, takes=LiveCallUpdate, answers=Success),
+    patch(
+        "/v2/update-live-call/{call_id}",
+        update_live_call,
+        takes=LiveCallUpdate,
+        answers=Success,
+        live_within_s=LIVE_WITHIN_S,
+    ),
     delete("/v2/delete-call/{call_id}", delete_call, 204, refuses=[400]),
     put("/rerun-call-analysis/{call_id}", rerun_call_analysis, answers=Call, refuses=[400, 502]),
     post("/v2/listen-live-call/{call_id}", listen_live, answers=Success, refuses=[400, 501]),

@@ -15,9 +15,16 @@ from ari_agent.api.call_links import shown_call, shown_calls, shown_items
 from ari_agent.api.call_record import call_record, not_live
 from ari_agent.api.call_selection import Selection, body_of_query, select_v2, select_v3
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.api.route import get, post
+from ari_agent.api.route import LIVE_WITHIN_S, get, post
 from ari_agent.contract.call import Call
-from ari_agent.contract.call_control import DtmfRequest, HangupNotice, HangupRequest, TransferOutcome, TransferRequest
+from ari_agent.contract.call_control import (
+    TRANSFER_TIMEOUT_S,
+    DtmfRequest,
+    HangupNotice,
+    HangupRequest,
+    TransferOutcome,
+    TransferRequest,
+)
 from ari_agent.contract.call_list import CallListRequest, CallPage, OlderCallListQuery, OlderCallListRequest
 from ari_agent.contract.parsing.explain import explain
 from ari_agent.errors import ApiError, UnknownCall
@@ -117,8 +124,8 @@ async def _page(
 
 
 ROUTES: Final = (
-    get("/v2/get-call/{call_id}", get_call, answers=Call),
-    get("/get-call/{call_id}", get_call, answers=Call),
+    get("/v2/get-call/{call_id}", get_call, answers=Call, live_within_s=LIVE_WITHIN_S),
+    get("/get-call/{call_id}", get_call, answers=Call, live_within_s=LIVE_WITHIN_S),
     post("/v3/list-calls", list_calls, may_take=CallListRequest, answers=CallPage),
     post("/v2/list-calls", list_calls_v2, may_take=OlderCallListRequest, lists=Call),
     get("/list-calls", list_calls_v1, lists=Call, query=OlderCallListQuery),
@@ -129,6 +136,7 @@ ROUTES: Final = (
         may_take=HangupRequest,
         otherwise={200: HangupNotice},
         refuses=[502],
+        live_within_s=LIVE_WITHIN_S,
     ),
     post(
         "/v2/transfer-call/{call_id}",
@@ -136,6 +144,7 @@ ROUTES: Final = (
         takes=TransferRequest,
         answers=TransferOutcome,
         refuses=[429, 502, 504],
+        live_within_s=TRANSFER_TIMEOUT_S + LIVE_WITHIN_S,
     ),
-    post("/v2/send-dtmf/{call_id}", send_dtmf, 204, takes=DtmfRequest, refuses=[502]),
+    post("/v2/send-dtmf/{call_id}", send_dtmf, 204, takes=DtmfRequest, refuses=[502], live_within_s=LIVE_WITHIN_S),
 )

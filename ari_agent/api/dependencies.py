@@ -78,8 +78,21 @@ class Switchboard(Protocol):
     def live(self) -> Sequence[LiveCall]:
         """Return the calls that have not ended."""
 
+    def has_call(self, call_id: str) -> bool:
+        """Return whether a call that has not ended has this id."""
+
     def record(self, call_id: str) -> Call | None:
         """Return the call object of a live call as it is in memory, stored or not; None if the call is not live."""
+
+
+class OtherNodes(Protocol):
+    """Asks the other controllers on this database about the calls that they have in hand."""
+
+    async def holder(self, call_id: str) -> int | None:
+        """Return the node_id of another node that has a call in hand; None where no other has it."""
+
+    async def ask(self, request: web.Request, call_id: str, node_id: int, *, within_s: float) -> web.Response:
+        """Return what that node answers to a request, within so many seconds, or why it does not."""
 
 
 class Batches(Protocol):
@@ -177,7 +190,7 @@ class ApiDependencies:
     served. has_realtime: those whose model hears and speaks itself are. check_voice: raises UnknownVoice or
     UnknownPronunciation for a text agent that cannot speak here; consent_refusal: returns why no call could have this
     sentence about recording, or None. slots: the pool that GET /get-concurrency tells of. nodes:
-    returns the controllers on this database. artefacts: recordings and
+    returns the controllers on this database. other_nodes: None where there can be no other. artefacts: recordings and
     logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
     stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
@@ -202,6 +215,7 @@ class ApiDependencies:
     consent_refusal: Callable[[RecordingConsent], Awaitable[str | None]] = _no_consent_is_refused
     slots: Slots | None = None
     nodes: Callable[[], Sequence[NodeInfo]] = tuple
+    other_nodes: OtherNodes | None = None
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
     rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None
     artefacts: Artefacts | None = None

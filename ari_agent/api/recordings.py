@@ -10,7 +10,7 @@ from ari_agent.api.answer import answer_nothing
 from ari_agent.api.body import path_id
 from ari_agent.api.call_record import not_live
 from ari_agent.api.dependencies import DEPENDENCIES
-from ari_agent.api.route import post
+from ari_agent.api.route import LIVE_WITHIN_S, post
 from ari_agent.errors import UnknownCall
 
 
@@ -34,6 +34,6 @@ async def _pause(request: web.Request, *, paused: bool) -> web.Response:
 
 
 ROUTES: Final = (
-    post("/v2/pause-recording/{call_id}", pause_recording, 204, refuses=[400]),
-    post("/v2/resume-recording/{call_id}", resume_recording, 204, refuses=[400]),
+    post("/v2/pause-recording/{call_id}", pause_recording, 204, refuses=[400], live_within_s=LIVE_WITHIN_S),
+    post("/v2/resume-recording/{call_id}", resume_recording, 204, refuses=[400], live_within_s=LIVE_WITHIN_S),
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
 from ari_agent.api.dependencies import Handler
+
+LIVE_WITHIN_S: Final = 10.0
+"""How long another node may take for a request about a call of its own, where it need not wait for a telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Route:
     status: of the success. takes: the JSON body; may_take: the same, which may be left out. answers: the JSON body of
     the success; lists: the same, in a bare array; text: it is plain text; else it has none. query: of the query string;
     versioned: it has `?version=`. refuses: statuses of its own errors, beside those that all such paths have.
-    otherwise: answers that are no errors of the request, by their status. public: needs no key.
+    otherwise: answers that are no errors of the request, by their status. public: needs no key. live_within_s: it is about a call in
+    progress, which another node may have; that one answers, within so many seconds.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -36,6 +40,7 @@ class Route:
     refuses: Sequence[int] = ()
     otherwise: Mapping[int, type[BaseModel]] = field(default_factory=dict)
     public: bool = False
+    live_within_s: float | None = None
 
     @property
     def body(self) -> type[BaseModel] | None:

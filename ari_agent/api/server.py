@@ -16,6 +16,7 @@ from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
 from ari_agent.api.metrics import REQUESTS, RequestCounter, count_requests
 from ari_agent.api.openapi import show_openapi
+from ari_agent.api.other_nodes import by_its_node
 from ari_agent.api.routes import ROUTES
 from ari_agent.api.without_effect import name_unread_keys
 
@@ -33,9 +34,10 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     app[DEPENDENCIES] = dependencies
     app[REQUESTS] = RequestCounter()
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.handler)
+        handler = route.handler if route.live_within_s is None else by_its_node(route.handler, route.live_within_s)
+        app.router.add_route(route.method, route.path, handler)
         if route.method == "GET":
-            app.router.add_head(route.path, route.handler)
+            app.router.add_head(route.path, handler)
     app.router.add_get("/openapi.json", show_openapi)
     app.router.add_get(
         audio_websocket.PATH, audio_websocket.audio_websocket, allow_head=False

@@ -26,10 +26,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ari_agent.errors import StoreError
+from ari_agent.store.fault import one_line
 
 if TYPE_CHECKING:
     from ari_agent.store.own_session import OwnSession
@@ -88,14 +89,6 @@ def parse_url(database_url: str) -> URL:
 def shown(url: URL) -> str:
     """The URL for people: the password is starred out, the query, which may hold one too, left out."""
     return url.set(query={}).render_as_string(hide_password=True)
-
-
-def one_line(error: BaseException) -> str:
-    """Return what went wrong in one line, without the statement and its values."""
-    cause: BaseException = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    text = str(cause).strip() or type(cause).__name__
-    # asyncpg's errors reach here as "<class 'asyncpg.exceptions.X'>: message"
-    return text.splitlines()[0].rpartition("'>: ")[2]
 
 
 def make_folder(database_url: str) -> None:

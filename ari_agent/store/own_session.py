@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ari_agent.errors import StoreError
+from ari_agent.store.fault import one_line
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class OwnSession:
         try:
             self._connection = await self._engine.connect()
         except (SQLAlchemyError, OSError) as error:
-            raise StoreError(f"no connection: {error}") from error
+            raise StoreError(f"no connection to the database: {one_line(error)}") from error
         await self.set(_SETTINGS | {"application_name": name})
 
     async def set(self, settings: dict[str, str]) -> None:
@@ -55,7 +56,15 @@ class OwnSession:
         await self.write(lambda connection: [connection.execute(known, each) for each in values])
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
-        """Run `job` in a transaction. Raises: StoreError, where it failed or took too long."""
+        """Run `job` in a transaction. Raises: StoreError, where it failed or took too long.
+
+        Whoever waits for it may be cancelled; the transaction goes on, and the next one waits for its end.
+        """
+        writing = asyncio.create_task(self._write(job))
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # who waited may have gone
+        return await asyncio.shield(writing)
+
+    async def _write(self, job: Callable[[sa.Connection], T]) -> T:
         async with self._turn:
             if self._connection is None:
                 raise StoreError("the connection is closed")
@@ -63,7 +72,7 @@ class OwnSession:
                 async with asyncio.timeout(self._within_s), self._connection.begin():
                     return await self._connection.run_sync(job)
             except (SQLAlchemyError, OSError) as error:
-                raise StoreError(f"the connection is lost: {error}") from error
+                raise StoreError(f"the database failed: {one_line(error)}") from error
 
     async def close(self) -> None:
         """Let go of the connection, and with it of all that the session held."""

@@ -56,6 +56,9 @@ class Board:
     def live(self) -> Sequence[OneCall]:
         return self.calls
 
+    def has_call(self, call_id: str) -> bool:
+        return call_id in [call.call_id for call in self.calls]
+
     def record(self, call_id: str) -> Call | None:
         return next((call.record for call in self.calls if call.call_id == call_id), None)
 

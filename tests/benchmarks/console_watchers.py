@@ -29,9 +29,10 @@ from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.media.call_tap import Levels
 from ari_agent.calls.state import CallState
 from ari_agent.console import console
-from ari_agent.console.dependencies import ConsoleDependencies, HealthSources, Node
+from ari_agent.console.dependencies import ConsoleDependencies, HealthSources
 from ari_agent.console.now.now import NOW_FEEDS
 from ari_agent.contract.call import Call
+from ari_agent.contract.node import NodeInfo
 from ari_agent.contract.transcript import Utterance
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
 from ari_agent.store.store import Store
@@ -134,7 +135,8 @@ async def measure(calls: int, watchers: int, seconds: float) -> str:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite+aiosqlite:///{folder}/calls.db")
         await store.open()
-        health = HealthSources(nodes=lambda: [Node("benchmark", "0", 0, calls)])
+        node = NodeInfo(name="benchmark", app="ari_agent", version="0", state="serving", started_at=0, calls=calls)
+        health = HealthSources(nodes=lambda: [node])
         pages = console.build_console(
             ConsoleDependencies(store=store, calls=live, api_key=KEY, slots=Slots(calls + 1), health=health)
         )
