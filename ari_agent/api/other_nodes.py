@@ -50,7 +50,11 @@ class OtherNodes:
         self._nodes, self._now_ms = nodes, now_ms
 
     async def holder(self, call_id: str) -> int | None:
-        """Return the node_id of another node that has a call in hand; None where no other has it. Raises: StoreError."""
+        """Return the node_id of another node that has a call in hand; None where no other has it.
+
+        Raises:
+            StoreError: the database failed.
+        """
         try:
             node_id = await self._calls.holder(call_id)
         except UnknownCall:
@@ -68,10 +72,8 @@ class OtherNodes:
         if node is None or node.state == "lost":
             return _gone(f"call {call_id} was with a controller that has died; another one takes over what it had")
         if node.url is None:
-            return answer_error(
-                503,
-                f"call {call_id} is with {node.name}, which says not where it is reached: set ARI_AGENT_NODE_URL there",
-            )
+            what = f"call {call_id} is with {node.name}, and nobody knows its address: set ARI_AGENT_NODE_URL there"
+            return answer_error(503, what, _NOT_AGAIN)
         try:
             return await self._ask(request, node.url, within_s)
         except aiohttp.ClientConnectorError as error:
@@ -94,10 +96,9 @@ class OtherNodes:
             timeout=aiohttp.ClientTimeout(total=within_s, sock_connect=_CONNECT_S),
         ) as answer:
             if answer.status == 401:
-                log.error("another node does not take our requests: do both have the same API key, and the same time?")
-                return answer_error(
-                    502, f"the controller at {url} has another API key, or its clock is wrong", _NOT_AGAIN
-                )
+                log.error("a node does not take our requests: have both the same API key?", extra={"url": url})
+                what = f"the controller at {url} has another API key, or its clock is wrong"
+                return answer_error(502, what, _NOT_AGAIN)
             return web.Response(status=answer.status, body=await answer.read(), headers=_passed(answer.headers))
 
 
@@ -118,11 +119,13 @@ def by_its_node(handler: Handler, within_s: float) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         dependencies = request.app[DEPENDENCIES]
         others = dependencies.other_nodes
-        if others is None or HEADER in request.headers:
-            return await handler(request)
         call_id = path_id(request, "call_id", "call")
-        if dependencies.switchboard.has_call(call_id) or (node_id := await others.holder(call_id)) is None:
+        if others is None or dependencies.switchboard.has_call(call_id):
             return await handler(request)
+        if (node_id := await others.holder(call_id)) is None:
+            return await handler(request)
+        if HEADER in request.headers:  # passed on once already
+            return _gone(f"call {call_id} goes from one controller to another at the moment")
         answer = await others.ask(request, call_id, node_id, within_s=within_s)
         return await handler(request) if request.method == "GET" and answer.status >= 500 else answer
 

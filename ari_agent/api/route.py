@@ -22,8 +22,8 @@ class Route:
     status: of the success. takes: the JSON body; may_take: the same, which may be left out. answers: the JSON body of
     the success; lists: the same, in a bare array; text: it is plain text; else it has none. query: of the query string;
     versioned: it has `?version=`. refuses: statuses of its own errors, beside those that all such paths have.
-    otherwise: answers that are no errors of the request, by their status. public: needs no key. live_within_s: it is about a call in
-    progress, which another node may have; that one answers, within so many seconds.
+    otherwise: answers that are no errors of the request, by their status. public: needs no key.
+    live_within_s: it is about a call in progress; a node that has it answers for others, within so many seconds.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]

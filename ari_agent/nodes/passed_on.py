@@ -1,7 +1,7 @@
 """How one node proves to another that it passes a request on, for a client whose API key it has checked. Pure.
 
-Both have the same API key, from which a key for this alone is derived. It signs method, path, body and time, so that who
-listens between them can neither make a request of his own nor learn the API key; only privacy takes https.
+Both have the same API key, from which a key for this alone is derived. It signs method, path, body and time: whoever
+listens between them can neither make or change a request nor learn the API key; to read or to repeat it (for a minute), he can.
 """
 
 from __future__ import annotations
