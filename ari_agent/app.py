@@ -7,7 +7,7 @@ Stop: no new calls, live calls end, then the same in reverse.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +34,7 @@ from ari_agent.calls.dialogue.agent_settings import check_voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
+from ari_agent.calls.number_watch import NumberWatch
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.calls.public_log.public_logs import PublicLogs
@@ -117,7 +118,12 @@ async def controller(
         calls = _calls(shared, inbound_wait_s=inbound_wait_s)
         metric_samples.measure_node(shared.node, calls.switchboard, calls.slots, shared.ari)
         chats = _chats(shared)
-        api = _api(shared, calls, chats)
+        number_changed = calls.trunks.refresh
+        if shared.store.file is None:
+            watch = NumberWatch(shared.store.phone_numbers, calls.trunks.refresh)
+            beside("numbers of other controllers", watch.run())
+            number_changed = watch.refresh
+        api = _api(shared, calls, chats, number_changed=number_changed)
         if settings.console == "on":
             console.put_under(api, _console(shared, calls))
         await listen(stack, api, settings)
@@ -349,7 +355,9 @@ def _chats(shared: _Shared) -> ChatService:
     )
 
 
-def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
+def _api(
+    shared: _Shared, calls: _Calls, chats: ChatService, *, number_changed: Callable[[str], Awaitable[str | None]]
+) -> web.Application:
     return build_api(
         ApiDependencies(
             store=shared.store,
@@ -379,7 +387,7 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             audio_websockets=WebAcceptor(calls.registrar, calls.switchboard),
             chats=chats,
             trunks=calls.trunks,
-            number_changed=calls.trunks.refresh,
+            number_changed=number_changed,
             has_prompts=shared.prompts is not None,
             has_realtime=shared.realtime is not None,
             check_voice=partial(check_voice, shared.speech.voices if shared.speech else Voices()),

@@ -1,7 +1,8 @@
 """How one node proves to another that it passes a request on, for a client whose API key it has checked. Pure.
 
-Both have the same API key, from which a key for this alone is derived. It signs method, path, body and time: whoever
-listens between them can neither make or change a request nor learn the API key; to read or to repeat it (for a minute), he can.
+Both have the same API key, from which a key for this alone is derived. It signs method, path, body and time. Whoever
+listens between them can neither make nor change a request, and does not learn the API key; he can read a request, and
+repeat it for a minute.
 """
 
 from __future__ import annotations

@@ -88,11 +88,11 @@ class Calls:
             self._outbox.announce()
 
     def put(
-        self, connection: Connection, call: Call, recovery: CallRecovery = NO_RECOVERY, *, is_held: bool = True
+        self, connection: Connection, call: Call, recovery: CallRecovery = NO_RECOVERY, *, in_hand: bool = True
     ) -> None:
         """Write the record, with its recovery, inside somebody's transaction.
 
-        is_held: this node has the call in hand as long as it is not over; False while it waits for whoever takes it.
+        in_hand: False for a call that still waits for whoever takes it.
         """
         row = connection.execute(_PRESENT, {"of_call": call.call_id}).one_or_none()
         known = {**call.as_json(), **json.loads(row.amendments or "{}" if row else "{}")}
@@ -105,7 +105,7 @@ class Calls:
             "document": dump(call.as_record()),
             "list_item": list_item(known),
             "listed_ms": listed_ms,
-            "node_id": self._database.node_id if is_held and call.call_status in UNFINISHED else None,
+            "node_id": self._database.node_id if in_hand and call.call_status in UNFINISHED else None,
             **recovery_columns(recovery, listed_ms),
         }
         if row is None or row.call_status in UNFINISHED:  # repeated, the end of a call makes it wait no second time
@@ -113,22 +113,22 @@ class Calls:
         if row:
             connection.execute(_CHANGE, values | {"of_call": call.call_id})
         elif connection.execute(_ADD[connection.dialect.name], values).rowcount != 1:
-            self.put(connection, call, recovery, is_held=is_held)  # somebody else has just made it
+            self.put(connection, call, recovery, in_hand=in_hand)  # somebody else has just made it
             return
         _index(connection, call.call_id, known, listed_ms)
         self._outbox.tell_no_more(connection, call.call_id, known)
 
     async def holder(self, call_id: str) -> int | None:
-        """Return the node_id of the node that has a call in hand; None: none has, or no node was there when it began.
+        """Return the node_id of the node that has a call in hand that is not over; None: none has.
 
         Raises:
             UnknownCall: there is no record of such a call.
         """
-        rows = await self._database.rows(select(calls.c.node_id).where(calls.c.call_id == call_id))
+        rows = await self._database.rows(select(calls.c.node_id, calls.c.call_status).where(calls.c.call_id == call_id))
         if not rows:
             raise UnknownCall(call_id)
         node_id: int | None = rows[0].node_id
-        return node_id
+        return node_id if rows[0].call_status in UNFINISHED else None
 
     async def get(self, call_id: str) -> Call | None:
         """Return the call object, or None. Raises: UnreadableRecord."""

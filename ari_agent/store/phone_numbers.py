@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, or_, select, text, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, text, update
 
 from ari_agent.contract.parsing.e164 import all_spellings
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
@@ -100,6 +100,17 @@ class PhoneNumbers:
         column = phone_numbers.c.phone_number
         statement = select(column).where(or_(column.in_(spellings), *(column.endswith(digits) for digits in endings)))
         return await self._database.read(lambda connection: list(connection.scalars(statement)))
+
+    async def state(self) -> tuple[int, int]:
+        """Return two figures, at least one of which is another one after any number was made, changed or deleted."""
+        modified_ms = func.coalesce(func.sum(phone_numbers.c.modified_ms), 0)
+        [row] = await self._database.rows(select(func.count(), modified_ms).select_from(phone_numbers))
+        return row[0], int(row[1])
+
+    async def modified_ms(self) -> Mapping[str, int]:
+        """Return when each number was last changed, in milliseconds since 1970."""
+        rows = await self._database.rows(select(phone_numbers.c.phone_number, phone_numbers.c.modified_ms))
+        return {row.phone_number: row.modified_ms for row in rows}
 
     async def update(self, phone_number: str, changes: PhoneNumberUpdate) -> PhoneNumber | None:
         """Change what `changes` names; None: no such number.

@@ -21,7 +21,7 @@ from tests.fakes.preloaded import PreloadedProcess, run_and_read
 from tests.fakes.tcp_relay import TcpRelay
 from tests.nodes.conftest import Join, until
 from tests.nodes.joining_process import QUICK
-from tests.store.samples import an_event
+from tests.store.samples import a_call, an_event
 
 
 async def a_process(
@@ -63,7 +63,7 @@ async def test_a_node_that_is_killed_is_taken_over_once_by_whoever_sees_it_first
     process, _, died = await a_process(shared_url, "killed")
     one, two = await join("one"), await join("two")
     database = Database(shared_url)
-    await shared_store.calls._database.write(lambda c: shared_store.outbox.add(c, [an_event()]))
+    await shared_store.calls.save(a_call(call_status="ongoing"), [an_event()])  # by a version that knows of no nodes
     await database.run(sa.update(outbox).values(claimed_by=died))
     held = {"kind": "inbound", "is_waiting": False, "asked_ms": 0}
     await database.run(sa.insert(slots).values([{"node_id": node_id, **held} for node_id in (died, one.node_id)]))
@@ -72,6 +72,7 @@ async def test_a_node_that_is_killed_is_taken_over_once_by_whoever_sees_it_first
     assert one.dead + two.dead == [died]
     assert await database.scalar(sa.select(outbox.c.claimed_by)) is None
     assert [row.node_id for row in await database.rows(sa.select(slots.c.node_id))] == [one.node_id]
+    assert [stored.call.call_id for stored in await shared_store.calls.unfinished()] == ["call_1"]
     await database.close()
 
 
