@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ari_agent.analysis.runner import AnalysisRunner, Outcome
-from ari_agent.metric_samples import of_analyses, of_dial_policy
+from ari_agent.contract.node import NodeInfo, NodeState
+from ari_agent.metric_samples import of_analyses, of_dial_policy, of_nodes
 from ari_agent.routing.dial_policy import Dial, DialRefused, DialRule, DialRules
 
 
@@ -32,3 +33,14 @@ def test_refusals_of_the_dial_policy_are_shown_by_rule() -> None:
     shown = {sample.labels["rule"]: sample.value for sample in of_dial_policy(rules)}
     assert shown == {rule.value: {"number_types": 2, "service_code": 1}.get(rule.value, 0) for rule in DialRule}
     assert {(sample.name, sample.kind) for sample in of_dial_policy(rules)} == {("dials_refused_total", "counter")}
+
+
+def test_nodes_are_counted_by_state_with_the_age_of_their_heartbeats() -> None:
+    def node(name: str, state: NodeState, age_ms: int) -> NodeInfo:
+        return NodeInfo(name=name, app="a", version="1", state=state, started_at=0, heartbeat_age_ms=age_ms)
+
+    samples = list(of_nodes([node("one", "serving", 300), node("two", "lost", 12_000), node("three", "serving", 0)]))
+    by_state = {sample.labels["state"]: sample.value for sample in samples if sample.name == "nodes"}
+    assert by_state == {"serving": 2, "draining": 0, "lost": 1}
+    ages = {sample.labels["node"]: sample.value for sample in samples if sample.name == "node_heartbeat_age_seconds"}
+    assert ages == {"one": 0.3, "two": 12, "three": 0}

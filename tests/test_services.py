@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from ari_agent.services import opened_voice_ends
+from ari_agent.config import Settings
+from ari_agent.errors import ConfigurationError
+from ari_agent.services import joined_node, opened_store, opened_voice_ends
+from ari_agent.setting_values import Address
 
 
 def test_voice_activity_is_there_where_it_is_installed() -> None:
@@ -21,3 +28,45 @@ def test_without_it_the_level_tells_turns_and_the_log_says_so(
     with caplog.at_level("INFO"), opened_voice_ends() as ends:
         assert ends is None
     assert "the level alone tells when a caller's speech ended" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("bind", "own", "url"),
+    [
+        (Address("10.0.0.5", 8080), None, "http://10.0.0.5:8080"),
+        (Address("fd00::5", 8080), None, "http://[fd00::5]:8080"),
+        (Address("voice-1.internal", 80), None, "http://voice-1.internal:80"),
+        (Address("127.0.0.1", 8080), None, None),
+        (Address("localhost", 8080), None, None),
+        (Address("0.0.0.0", 8080), None, None),
+        (Address("::", 8080), None, None),
+        (Address("10.0.0.5", 0), None, None),
+        (Address("::", 8080), "https://voice-1.internal", "https://voice-1.internal"),
+    ],
+)
+async def test_other_controllers_are_told_an_address_that_means_the_same_to_them(
+    tmp_path: Path, bind: Address, own: str | None, url: str | None
+) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/calls.db", bind=bind, node_url=own)
+    async with opened_store(settings) as store, joined_node(settings, store) as node:
+        [shown] = node.nodes()
+        assert (shown.url, shown.name, shown.app) == (url, socket.gethostname(), "ari_agent")
+        assert (shown.node_id, shown.is_this, shown.state, node.may_act) == (None, True, "serving", True)
+        assert store.node_id is None, "who has the database to itself writes nothing of nodes"
+
+
+async def test_a_second_controller_on_one_file_does_not_start(tmp_path: Path) -> None:
+    hold = "import sys, time; from ari_agent.nodes.only_process import only_process; from pathlib import Path\n"
+    hold += "with only_process(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", hold, str(tmp_path / "calls.db")]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: ASYNC220 -- nothing else runs here
+    assert holder.stdout and holder.stdout.readline() == b"held\n"
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/calls.db")
+    with pytest.raises(
+        ConfigurationError, match="ARI_AGENT_DATABASE_URL: another controller serves .*calls.db already"
+    ):
+        async with opened_store(settings):
+            raise AssertionError("it has begun")
+    assert os.listdir(tmp_path) == ["calls.db.lock"], "nor does it touch the database"
+    holder.kill()
+    holder.communicate()

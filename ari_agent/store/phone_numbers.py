@@ -103,9 +103,9 @@ class PhoneNumbers:
 
     async def state(self) -> tuple[int, int]:
         """Return two figures, at least one of which is another one after any number was made, changed or deleted."""
-        modified_ms = func.coalesce(func.sum(phone_numbers.c.modified_ms), 0)
-        [row] = await self._database.rows(select(func.count(), modified_ms).select_from(phone_numbers))
-        return row[0], int(row[1])
+        modified_ms = func.coalesce(func.sum(phone_numbers.c.modified_ms), 0).label("modified_ms")
+        rows = await self._database.rows(select(func.count().label("numbers"), modified_ms).select_from(phone_numbers))
+        return rows[0].numbers, int(rows[0].modified_ms)
 
     async def modified_ms(self) -> Mapping[str, int]:
         """Return when each number was last changed, in milliseconds since 1970."""

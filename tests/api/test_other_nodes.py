@@ -24,7 +24,7 @@ from tests.store.samples import a_call
 CALL = "call_1"
 REQUESTS: list[tuple[str, str, Json | None, int]] = [
     ("POST", f"/v2/stop-call/{CALL}", None, 204),
-    ("POST", f"/v2/stop-call/{CALL}", {"cause": "USER_BUSY"}, 200),
+    ("POST", f"/v2/stop-call/{CALL}", {"cause": 17}, 204),
     ("POST", f"/v2/transfer-call/{CALL}", {"to": "+14155550100"}, 200),
     ("POST", f"/v2/send-dtmf/{CALL}", {"digits": "12#"}, 204),
     ("PATCH", f"/v2/update-live-call/{CALL}", {"metadata": {"a": 1}}, 200),
