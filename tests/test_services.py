@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -62,11 +61,9 @@ async def test_a_second_controller_on_one_file_does_not_start(tmp_path: Path) ->
     holder = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: ASYNC220 -- nothing else runs here
     assert holder.stdout and holder.stdout.readline() == b"held\n"
     settings = Settings(database_url=f"sqlite:///{tmp_path}/calls.db")
-    with pytest.raises(
-        ConfigurationError, match="ARI_AGENT_DATABASE_URL: another controller serves .*calls.db already"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^ARI_AGENT_DATABASE_URL: another controller serves .*calls\.db"):
         async with opened_store(settings):
             raise AssertionError("it has begun")
-    assert os.listdir(tmp_path) == ["calls.db.lock"], "nor does it touch the database"
+    assert not (tmp_path / "calls.db").exists(), "nor does it touch the database"
     holder.kill()
     holder.communicate()

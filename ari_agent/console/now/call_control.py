@@ -78,17 +78,22 @@ def _told(outcome: TransferOutcome, to: str) -> str:
 
 
 async def _live(request: web.Request, call_id: str) -> None:
-    """Require that the call goes on.
+    """Require that the call goes on, here.
 
     Raises:
         CallNotOngoing: it is over.
         UnknownCall: there was none.
+        ApiError: another controller has it.
     """
     dependencies = request.app[DEPENDENCIES]
     if any(call.call_id == call_id for call in dependencies.calls.live()):
         return
     if (call := await dependencies.store.calls.get(call_id)) is None:
         raise UnknownCall(call_id)
+    if (node_id := await dependencies.store.calls.holder(call_id)) is not None:
+        names = {node.node_id: node.name for node in dependencies.health.nodes() if not node.is_this}
+        if node_id in names:
+            raise ApiError(400, f"call {call_id} is with {names[node_id]}: the console of that controller controls it")
     raise CallNotOngoing(call_id, call.call_status.value)
 
 

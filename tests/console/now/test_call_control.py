@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ari_agent.console.dependencies import DEPENDENCIES, HealthSources
 from ari_agent.contract.call_control import TransferOutcome
+from ari_agent.contract.node import NodeInfo
 from ari_agent.errors import AsteriskUnreachable, CallNotOngoing, InvalidTransferTarget, NoPhoneLine
 from ari_agent.store.store import Store
 from tests.console.conftest import (
@@ -13,6 +15,7 @@ from tests.console.conftest import (
     LiveCalls,
     OneCall,
     a_call,
+    console_of,
     csrf_token,
     log_in,
     text_of,
@@ -138,6 +141,19 @@ async def test_a_call_that_is_over_is_left_alone(
     assert status == 400 and "its call_status is ended" in text
     assert (live_calls.hung_up, live_calls.transfers, live_calls.keys) == ([], [], [])
     assert "The call is over" in await text_of(browser, f"{LIVE}/control")
+
+
+async def test_a_call_of_another_controller_is_controlled_in_its_console(
+    browser: Browser, store: Store, live_calls: LiveCalls
+) -> None:
+    live_calls.calls.clear()
+    store.node_id = 7
+    await store.calls.save(a_call(call_status="ongoing", disconnection_reason=None))
+    other = NodeInfo(node_id=7, name="voice-2", app="ari_agent", version="1", state="serving", started_at=0)
+    object.__setattr__(console_of(browser)[DEPENDENCIES], "health", HealthSources(nodes=lambda: [other]))
+    status, text = await post(browser, "hang-up")
+    assert status == 400 and "call call_1 is with voice-2: the console of that controller controls it" in text
+    assert "voice-2" in await text_of(browser, "/console")
 
 
 @pytest.mark.parametrize(("action", "form"), [("transfer", {"to": "200"}), ("keys", {"digits": "1"})])
