@@ -28,6 +28,7 @@ _CONNECT_S: Final = 2.0
 _FIRST_RECORD_S: Final = 0.1
 """An agent may ask for its call while another node still stores the first record of it."""
 _RETRY_AFTER_S: Final = "1"
+_READING: Final = frozenset({"GET", "HEAD"})
 _NOT_AGAIN: Final = {"x-should-retry": "false"}  # it may have been done
 _OF_CONNECTION: Final = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "trailer", "upgrade"}
@@ -127,6 +128,6 @@ def by_its_node(handler: Handler, within_s: float) -> Handler:
         if HEADER in request.headers:  # passed on once already
             return _gone(f"call {call_id} goes from one controller to another at the moment")
         answer = await others.ask(request, call_id, node_id, within_s=within_s)
-        return await handler(request) if request.method == "GET" and answer.status >= 500 else answer
+        return await handler(request) if request.method in _READING and answer.status >= 500 else answer
 
     return handle

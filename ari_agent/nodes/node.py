@@ -163,7 +163,7 @@ class Node:
         asked_s = self._lease.now_s()
         try:
             found = await session.come_back(self.node_id, self._about)
-        except StoreError:
+        except BaseException:
             await session.close()
             raise
         if found is not Return.WELCOME:

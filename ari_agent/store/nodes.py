@@ -6,7 +6,6 @@ free takes it, marks the row as lost, and from then on there is no way back for 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -94,14 +93,11 @@ class NodeSession:
     def __init__(self, session: OwnSession) -> None:
         self._session = session
         self._pid: int | None = None
-        self.opened_s = 0.0
-        """When it was opened, on the clock of time.monotonic."""
 
     async def open(self, node_id: int | None = None) -> None:
         """Connect. node_id: who we are, where that is known."""
         await self._session.open(session_name(node_id) if node_id else "ari-agent")
         self._pid = await self._session.write(_backend_pid)
-        self.opened_s = time.monotonic()
 
     async def close(self) -> None:
         """Let go of the connection, and of every lock."""

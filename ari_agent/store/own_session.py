@@ -66,19 +66,20 @@ class OwnSession:
 
     async def _write(self, job: Callable[[sa.Connection], T]) -> T:
         async with self._turn:
-            if self._connection is None:
-                raise StoreError("the connection is closed")
+            if (connection := self._connection) is None:
+                raise StoreError("the connection to the database is closed")
             try:
-                async with asyncio.timeout(self._within_s), self._connection.begin():
-                    return await self._connection.run_sync(job)
+                async with asyncio.timeout(self._within_s), connection.begin():
+                    return await connection.run_sync(job)
             except (SQLAlchemyError, OSError) as error:
                 raise StoreError(f"the database failed: {one_line(error)}") from error
 
     async def close(self) -> None:
-        """Let go of the connection, and with it of all that the session held."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(SQLAlchemyError, OSError):
-                await connection.invalidate()
-                await connection.close()
-        await self._engine.dispose()
+        """Let go of the connection, and with it of all that the session held, once a transaction under way is over."""
+        async with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with suppress(SQLAlchemyError, OSError):
+                    await connection.invalidate()
+                    await connection.close()
+            await self._engine.dispose()
