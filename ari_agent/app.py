@@ -7,6 +7,7 @@ Stop: no new calls, live calls end, then the same in reverse.
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -97,10 +98,12 @@ async def controller(
     *,
     inbound_wait_s: float = INBOUND_WAIT_S,
     part_failed: Callable[[str], None] = lambda _: None,
+    own_socket: socket.socket | None = None,
 ) -> AsyncIterator[Switchboard]:
     """Run everything for as long as the context lasts.
 
-    part_failed: told the name of a part that ended by a defect, after the log; without it the rest is of little use.
+    own_socket: see `http_listener.listen`. part_failed: told the name of a part that ended by a defect, after the log;
+    without it the rest is of little use.
 
     Raises:
         ConfigurationError: the database, an address or a provider of speech cannot be used as set.
@@ -118,7 +121,7 @@ async def controller(
         api = _api(shared, calls, chats)
         if settings.console == "on":
             console.put_under(api, _console(shared, calls))
-        await listen(stack, api, settings)
+        await listen(stack, api, settings, own_socket=own_socket)
         beside("registrar", calls.registrar.run())
         freeze_garbage_collector()  # everything is loaded, and no call runs yet
 
@@ -291,7 +294,8 @@ def _switchboard(
     settings = shared.settings
     dependencies = SessionDependencies(
         ari=shared.ari,
-        app=settings.app,
+        app=settings.own_app,
+        trunk_app=settings.app,
         records=shared.records,
         slots=slots,
         rtp=RtpPorts(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
@@ -325,6 +329,7 @@ def _switchboard(
         now_ms=now_ms,
         serves=shared.serves,
         show_withheld_numbers=shared.settings.show_withheld_numbers,
+        trunk_app=shared.settings.app,
     )
     return Switchboard(dependencies, router, new_call_id=new_call_id)
 

@@ -25,6 +25,7 @@ from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import Recording
 from ari_agent.contract.retention_days import RetentionDays
 from ari_agent.errors import ConfigurationError
+from ari_agent.process_settings import ProcessSettings
 from ari_agent.setting_values import (
     Address,
     ContextName,
@@ -32,7 +33,6 @@ from ari_agent.setting_values import (
     PortRange,
     lower,
     read_address,
-    read_app_name,
     read_dial_policy,
     read_numeric_address,
     read_port_range,
@@ -81,7 +81,7 @@ def default_database_url() -> str:
 REALTIME_URL: Final = "wss://api.openai.com/v1/realtime"
 
 
-class Settings(BaseSettings):
+class Settings(ProcessSettings):
     """All settings of the controller, which `ari-agent serve` reads once at its start with `load`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
@@ -91,7 +91,6 @@ class Settings(BaseSettings):
     )
     ari_username: str = Field("ari_agent", min_length=1, description="user section of ari.conf")
     ari_password: SecretStr = Field(SecretStr(""), description="the password of this user of ari.conf; required")
-    app: Annotated[str, AfterValidator(read_app_name)] = Field("ari_agent", description="name as in Stasis(ari_agent)")
     bind: Annotated[Address, NoDecode, BeforeValidator(read_address)] = Field(
         Address("127.0.0.1", 8080), description="where the HTTP API listens"
     )

@@ -232,5 +232,6 @@ def ari_of(settings: Settings) -> Ari:
         url=settings.ari_url,
         username=settings.ari_username,
         password=settings.ari_password.get_secret_value(),
-        app=settings.app,
+        app=settings.own_app,
+        text_messages=settings.text_messages == "on",
     )

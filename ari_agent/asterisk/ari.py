@@ -45,7 +45,8 @@ class ExternalMedia:
 class Ari:
     """One application in one Asterisk: its requests, and its events.
 
-    url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
+    url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`. text_messages:
+    whether they are received.
     started_at: when this Asterisk was started, by its own clock. entered_before: ids of the channels that were in the
     application before the websocket was opened; no event tells of them.
     Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
@@ -61,6 +62,7 @@ class Ari:
         app: str,
         timeout_s: float = REQUEST_TIMEOUT_S,
         heartbeat_s: float = HEARTBEAT_S,
+        text_messages: bool = True,
     ) -> None:
         self.app = app
         self.asterisk_version: str | None = None
@@ -69,7 +71,7 @@ class Ari:
         self._agent_variables = AgentVariables()
         self._entries = StasisEntries()
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
-        self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
+        self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s, text_messages=text_messages)
         self._variables = ChannelVariables(self._rest)
 
     def __repr__(self) -> str:
