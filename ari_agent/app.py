@@ -42,6 +42,7 @@ from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
+from ari_agent.calls.shared_calls import SharedCalls
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -128,8 +129,12 @@ async def controller(
         async def connected() -> None:
             await gather(calls.switchboard.reconcile(), calls.trunks.refresh_all())
 
+        shared_calls = SharedCalls(shared.ari.shared_channels, calls=calls.switchboard)
+        stack.push_async_callback(shared_calls.close)
+
         def heard(event: AriEvent) -> None:
             calls.switchboard.on_event(event)
+            shared_calls.on_event(event)
             chats.on_event(event)
 
         stack.push_async_callback(chats.close)

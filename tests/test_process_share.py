@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ def test_the_parts_of_a_range_lie_in_it_do_not_meet_and_are_of_one_size(first: i
         return
     assert parts == sorted(parts) and all(begin % 2 == 0 for begin, _ in parts)
     assert first <= parts[0][0] and parts[-1][1] - 1 <= last  # the odd port at the end is nobody's RTP
-    assert all(one[1] < next_one[0] for one, next_one in zip(parts, parts[1:], strict=False))
+    assert all(one[1] < next_one[0] for one, next_one in itertools.pairwise(parts))
     assert len({end - begin for begin, end in parts}) == 1
 
 

@@ -21,6 +21,7 @@ from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.asterisk.modules import CONTROL, told_missing
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
+from ari_agent.asterisk.shared_channels import SharedChannels
 from ari_agent.asterisk.stasis_entries import StasisEntries
 from ari_agent.errors import AsteriskRefused, ChannelGone
 from ari_agent.timed_wait import is_set_within
@@ -73,6 +74,7 @@ class Ari:
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
         self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s, text_messages=text_messages)
         self._variables = ChannelVariables(self._rest)
+        self._shared_channels = SharedChannels(self._rest, self._variables, app=app)
 
     def __repr__(self) -> str:
         return f"<Ari {self._rest.url} app={self.app} {'connected' if self.connected else 'not connected'}>"
@@ -129,7 +131,7 @@ class Ari:
         running = await self.modules()
         if running and (missing := told_missing(CONTROL, running)):
             raise AsteriskRefused("GET", "/asterisk/modules", 200, missing)
-        self.entered_before = frozenset(channel.id for channel in await self.channels() if channel.is_in(self.app))
+        self.entered_before = await self._shared_channels.entered(await self.channels())
 
     async def catch_up(self) -> None:
         """Wait until every event that Asterisk has sent so far has been handed over."""
@@ -147,6 +149,11 @@ class Ari:
     async def close(self) -> None:
         """Close the connection pool; `run` is to be cancelled first."""
         await self._rest.close()
+
+    @property
+    def shared_channels(self) -> SharedChannels:
+        """The channels that are offered to several controllers, and those of them that are ours."""
+        return self._shared_channels
 
     # --- the caller's channel
 
