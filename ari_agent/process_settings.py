@@ -5,11 +5,13 @@ Part of Settings, see config.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
+from ari_agent.process_share import suffix_of
 from ari_agent.setting_values import Address, HttpUrl, lower, read_address, read_app_name, unset_if_empty
 
 
@@ -38,6 +40,13 @@ class ProcessSettings(BaseSettings):
     def own_app(self) -> str:
         """The name of this controller's own application in Asterisk, which no other controller has."""
         return f"{self.app}_{self.app_suffix}" if self.app_suffix else self.app
+
+    @property
+    def all_apps(self) -> Sequence[str]:
+        """The names of the applications of all processes, from the settings that are those of all of them."""
+        if self.processes == 1:
+            return (self.own_app,)
+        return [f"{self.app}_{suffix_of(self.app_suffix, number)}" for number in range(1, self.processes + 1)]
 
     @property
     def shares_port(self) -> bool:

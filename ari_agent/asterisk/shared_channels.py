@@ -4,7 +4,8 @@
                                                              -> 409: another one was sooner
 
 Such a channel runs `StasisBroadcast()` for as long as it is in somebody's application, and its place in the dialplan
-does not say in whose. So the one that has got it writes its name on the channel, as the dialplan does before `Stasis()`.
+does not say in whose. So the one that has got it writes its name on the channel, as the dialplan does before
+`Stasis()`.
 """
 
 from __future__ import annotations
