@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -183,4 +184,5 @@ class _Process:
         """Tell it something; where it does not run, the next one that does."""
         self._said = words
         if self._running is not None and self._running.stdin is not None:
-            self._running.stdin.write(words)
+            with suppress(OSError, RuntimeError):  # it has ended this very moment
+                self._running.stdin.write(words)

@@ -18,8 +18,9 @@ import pytest
 from ari_agent.config import Settings, load
 from ari_agent.console.login.login import login_link
 from ari_agent.errors import ConfigurationError
-from ari_agent.one_of_several import settings_of_process
+from ari_agent.one_of_several import settings_of_process, told_by_parent
 from ari_agent.processes import check_settings
+from ari_agent.stop_signals import stop_signals
 from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
 from tests.fakes.controller import Controller, free_tcp_port
 from tests.store.databases import Kept
@@ -128,6 +129,46 @@ async def test_two_are_one_api(tmp_path: Path, postgresql_database: str) -> None
         assert await controller.stop() == 0
         assert controller.log_text().count("serve: stopping") == 2
         assert not alive(*pids.values())
+
+
+async def test_a_first_start_that_fails_ends_all_with_its_status(tmp_path: Path) -> None:
+    nowhere = "postgresql+asyncpg://u:p@127.0.0.1:9/d"
+    usual = {"ari_url": "http://127.0.0.1:9/ari", "ari_username": "ari_agent", "ari_password": PASSWORD}
+    async with Controller(tmp_path, **usual, PROCESSES="2", DATABASE_URL=nowhere) as controller:
+        with pytest.raises(RuntimeError, match="the controller ended with 2"):
+            await controller.start()
+        log = controller.log_text()
+        assert log.count("ari-agent: ARI_AGENT_DATABASE_URL: ") == 1
+        assert "a controller could not start process_number=1 status=2" in log
+
+
+@pytest.mark.parametrize(
+    ("said", "leaves_time"), [(b"stop\n", True), (b"stop\nstop\n", True), (b"stop at once\n", False), (b"", True)]
+)
+async def test_the_parent_says_when_to_stop_and_so_does_its_death(
+    said: bytes, leaves_time: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setattr("sys.stdin", os.fdopen(reading, "rb"))
+    async with stop_signals() as signals, told_by_parent(signals):
+        signals.started()
+        if said:
+            os.kill(os.getpid(), signal.SIGTERM)  # a service manager tells all of its processes
+            os.write(writing, said)
+        else:
+            os.close(writing)
+        async with asyncio.timeout(20):
+            await signals.wait()
+            done = asyncio.Event()
+
+            async def work() -> None:
+                await asyncio.sleep(0.1)
+                done.set()
+
+            await signals.unless_at_once(work())
+        assert done.is_set() is leaves_time
+    if said:
+        os.close(writing)
 
 
 def alive(*pids: int) -> list[int]:

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -30,18 +30,23 @@ NODE_URL = re.compile(r"API listens .*node_url=(?P<url>\S+) process_number=(?P<n
 STARTED = re.compile(r"controller started process_number=(?P<number>\d) pid=(?P<pid>\d+)")
 
 
+@pytest.fixture(scope="module")
+def postgresql_database(kept_database: Kept) -> Iterator[str]:
+    yield kept_database.take()
+    kept_database.give_back()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory, kept_database: Kept) -> AsyncIterator[Stage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, postgresql_database: str) -> AsyncIterator[Stage]:
     async with staged(
         tmp_path_factory.mktemp("shared"),
         pbx_options={"extensions": DIALPLAN + WITH_AGENT, "processes": 2},
-        DATABASE_URL=kept_database.take(),
+        DATABASE_URL=postgresql_database,
         PROCESSES="2",
         DRAIN_S="20",
     ) as made:
         await both_are_up(made)
         yield made
-    kept_database.give_back()
 
 
 async def both_are_up(stage: Stage) -> dict[str, str]:
