@@ -23,6 +23,7 @@ from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.clock import now_ms
 from ari_agent.config import PREFIX, Settings, load
 from ari_agent.errors import AriAgentError, ConfigurationError
+from ari_agent.processes import check_settings, serve_processes
 from ari_agent.try_agent.arguments import add_try_agent, trial_options
 
 FAILED, WRONG_SETTING = 1, 2
@@ -101,8 +102,6 @@ def _serve(options: argparse.Namespace) -> int:
     if options.process is not None:
         return _serve_as_one_of_several(settings, options.process)
     if settings.processes > 1:
-        from ari_agent.processes import serve_processes  # noqa: PLC0415 -- one process needs nothing of it
-
         return int(_run(serve_processes(settings, config_file=options.config)))
     from ari_agent.serve import serve  # noqa: PLC0415 -- nothing else need wait a second for all of a controller
 
@@ -124,6 +123,8 @@ def _check(options: argparse.Namespace) -> int:
     if options.dial:
         return _check_dial(options)
     settings = load(options.config)
+    if settings.processes > 1:
+        check_settings(settings)
     from ari_agent.self_check import check  # noqa: PLC0415 -- likewise: a wrong setting is told at once
 
     found = _run(check(settings, config_file=options.config, deep=options.deep))

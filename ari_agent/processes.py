@@ -38,9 +38,10 @@ async def serve_processes(settings: Settings, *, config_file: Path | None = None
     config_file: of settings; what else they read is in the environment.
 
     Raises:
-        ConfigurationError: several controllers cannot run with these settings.
+        ConfigurationError: several controllers cannot run with these settings, or somebody listens on their address.
     """
     check_settings(settings)
+    _check_free(settings)
     arguments = ("--config", str(config_file)) if config_file else ()
     loop, processes = asyncio.get_running_loop(), _Processes(settings.processes, arguments)
     for number in _SIGNALS:
@@ -56,7 +57,7 @@ def check_settings(settings: Settings) -> None:
     """Find out whether several controllers can run with these settings.
 
     Raises:
-        ConfigurationError: they cannot, or somebody listens on their address.
+        ConfigurationError: they cannot.
     """
     count = f"{PREFIX}PROCESSES is {settings.processes}"
     if settings.database_url.startswith("sqlite"):
@@ -70,7 +71,6 @@ def check_settings(settings: Settings) -> None:
         )
     for number in range(1, settings.processes + 1):
         settings_of_process(settings, number)
-    _check_free(settings)
 
 
 def _check_free(settings: Settings) -> None:

@@ -19,7 +19,7 @@ from ari_agent.config import Settings, load
 from ari_agent.console.login.login import login_link
 from ari_agent.errors import ConfigurationError
 from ari_agent.one_of_several import settings_of_process, told_by_parent
-from ari_agent.processes import check_settings
+from ari_agent.processes import check_settings, serve_processes
 from ari_agent.stop_signals import stop_signals
 from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
 from tests.fakes.controller import Controller, free_tcp_port
@@ -58,11 +58,11 @@ def test_settings_that_several_cannot_run_with_are_refused_in_words(
         check_settings(settings_with(monkeypatch, **given))
 
 
-def test_a_port_that_others_have_is_refused_although_it_could_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_that_others_have_is_refused_although_it_could_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
         bind = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(ConfigurationError, match="ARI_AGENT_BIND: cannot listen on"):
-            check_settings(settings_with(monkeypatch, BIND=bind))
+            await serve_processes(settings_with(monkeypatch, BIND=bind))
 
 
 def test_each_has_a_name_ports_and_a_spool_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
