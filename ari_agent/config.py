@@ -393,8 +393,10 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
 
 def _nearest(name: str) -> str | None:
     """The setting whose name is so like this one that it must be meant; None where there is none."""
-    near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1, cutoff=0.66)
-    return near[0] if near else None
+    short = name.lower()
+    near = difflib.get_close_matches(short, Settings.model_fields, n=3, cutoff=0.66)
+    abbreviated = [each for each in near if re.search(".*".join(map(re.escape, short)), each)]
+    return next(iter([*abbreviated, *near]), None)
 
 
 def _check_names(variables: Iterable[str]) -> None:

@@ -79,9 +79,10 @@ async def test_arguments_reach_whichever_controller_takes_the_call(stage: Stage,
     agent = stage.agents.agent(echo)
     async with stage.caller() as caller:
         await caller.call(extension, headers=[("X-Agent-Id", await stage.create_agent(agent))])
-        call = await agent.call()
+        call_id = str((await agent.call()).about["call_id"])
         customer = {"agent-by-name": "Bob Smith", "agent-by-colon": "a:b"}[extension]
-        assert call.about["retell_llm_dynamic_variables"]["customer"] == customer
+        variables = (await stage.controller.call(call_id))["retell_llm_dynamic_variables"]
+        assert variables["customer"] == customer
         await caller.hang_up()
 
 
