@@ -21,8 +21,9 @@ from ari_agent import logs
 from ari_agent.check.dial_question import Question, add_dial
 from ari_agent.check.report import as_json, as_text, has_failed
 from ari_agent.clock import now_ms
-from ari_agent.config import load
+from ari_agent.config import PREFIX, Settings, load
 from ari_agent.errors import AriAgentError, ConfigurationError
+from ari_agent.processes import check_settings, serve_processes
 from ari_agent.try_agent.arguments import add_try_agent, trial_options
 
 FAILED, WRONG_SETTING = 1, 2
@@ -66,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT or SIGTERM")
+    serving.add_argument("--processes", metavar="N", help="how many controllers run, on as many cores")
+    serving.add_argument("--process", type=int, help=argparse.SUPPRESS)  # which of them this one is
     serving.set_defaults(run=_serve)
     checking = commands.add_parser("check", help="look at everything that calls need, say what to mend, then exit")
     checking.add_argument("--json", action="store_true", help="print what was found as a JSON object")
@@ -91,18 +94,37 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
         return runner.run(work)
 
 
-def _serve(options: argparse.Namespace) -> None:
+def _serve(options: argparse.Namespace) -> int:
+    if options.processes is not None:
+        os.environ[f"{PREFIX}PROCESSES"] = options.processes  # also that of the processes
     settings = load(options.config)
-    logs.set_up(settings.log_format, settings.log_level)
+    logs.set_up(settings.log_format, settings.log_level, process_number=options.process)
+    if options.process is not None:
+        return _serve_as_one_of_several(settings, options.process)
+    if settings.processes > 1:
+        return int(_run(serve_processes(settings, config_file=options.config)))
     from ari_agent.serve import serve  # noqa: PLC0415 -- nothing else need wait a second for all of a controller
 
     _run(serve(settings))
+    return 0
+
+
+def _serve_as_one_of_several(settings: Settings, number: int) -> int:
+    from ari_agent.one_of_several import bound_for_itself, settings_of_process  # noqa: PLC0415 -- likewise
+    from ari_agent.serve import serve_as_one_of_several  # noqa: PLC0415 -- likewise
+
+    own_socket, own_settings = bound_for_itself(settings_of_process(settings, number), number)
+    with own_socket:
+        _run(serve_as_one_of_several(own_settings, own_socket))
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:
     if options.dial:
         return _check_dial(options)
     settings = load(options.config)
+    if settings.processes > 1:
+        check_settings(settings)
     from ari_agent.self_check import check  # noqa: PLC0415 -- likewise: a wrong setting is told at once
 
     found = _run(check(settings, config_file=options.config, deep=options.deep))

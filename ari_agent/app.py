@@ -7,6 +7,7 @@ Stop: no new calls, live calls end, then the same in reverse.
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ from ari_agent.calls.record_writer import RecordWriter
 from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
+from ari_agent.calls.shared_calls import SharedCalls
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -99,10 +101,12 @@ async def controller(
     *,
     inbound_wait_s: float = INBOUND_WAIT_S,
     part_failed: Callable[[str], None] = lambda _: None,
+    own_socket: socket.socket | None = None,
 ) -> AsyncIterator[Switchboard]:
     """Run everything for as long as the context lasts.
 
-    part_failed: told the name of a part that ended by a defect, after the log; without it the rest is of little use.
+    own_socket: see `http_listener.listen`. part_failed: told the name of a part that ended by a defect, after the log;
+    without it the rest is of little use.
 
     Raises:
         ConfigurationError: the database, an address or a provider of speech cannot be used as set.
@@ -126,15 +130,19 @@ async def controller(
         api = _api(shared, calls, chats, number_changed=number_changed)
         if settings.console == "on":
             console.put_under(api, _console(shared, calls))
-        await listen(stack, api, settings)
+        await listen(stack, api, settings, own_socket=own_socket)
         beside("registrar", calls.registrar.run())
         freeze_garbage_collector()  # everything is loaded, and no call runs yet
 
         async def connected() -> None:
             await gather(calls.switchboard.reconcile(), calls.trunks.refresh_all())
 
+        shared_calls = SharedCalls(shared.ari.shared_channels, calls=calls.switchboard)
+        stack.push_async_callback(shared_calls.close)
+
         def heard(event: AriEvent) -> None:
             calls.switchboard.on_event(event)
+            shared_calls.on_event(event)
             chats.on_event(event)
 
         stack.push_async_callback(chats.close)
@@ -303,7 +311,8 @@ def _switchboard(
     settings = shared.settings
     dependencies = SessionDependencies(
         ari=shared.ari,
-        app=settings.app,
+        app=settings.own_app,
+        trunk_app=settings.app,
         records=shared.records,
         slots=slots,
         rtp=RtpPorts(settings.rtp_host, *settings.rtp_ports, announced_host=settings.rtp_announced_host),
@@ -337,6 +346,7 @@ def _switchboard(
         now_ms=now_ms,
         serves=shared.serves,
         show_withheld_numbers=shared.settings.show_withheld_numbers,
+        trunk_app=shared.settings.app,
     )
     return Switchboard(dependencies, router, new_call_id=new_call_id)
 

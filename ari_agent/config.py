@@ -25,6 +25,7 @@ from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import Recording
 from ari_agent.contract.retention_days import RetentionDays
 from ari_agent.errors import ConfigurationError
+from ari_agent.process_settings import ProcessSettings
 from ari_agent.setting_values import (
     Address,
     ContextName,
@@ -32,7 +33,6 @@ from ari_agent.setting_values import (
     PortRange,
     lower,
     read_address,
-    read_app_name,
     read_dial_policy,
     read_numeric_address,
     read_port_range,
@@ -80,7 +80,7 @@ def default_database_url() -> str:
 REALTIME_URL: Final = "wss://api.openai.com/v1/realtime"
 
 
-class Settings(BaseSettings):
+class Settings(ProcessSettings):
     """All settings of the controller, which `ari-agent serve` reads once at its start with `load`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
@@ -90,7 +90,6 @@ class Settings(BaseSettings):
     )
     ari_username: str = Field("ari_agent", min_length=1, description="user section of ari.conf")
     ari_password: SecretStr = Field(SecretStr(""), description="the password of this user of ari.conf; required")
-    app: Annotated[str, AfterValidator(read_app_name)] = Field("ari_agent", description="name as in Stasis(ari_agent)")
     bind: Annotated[Address, NoDecode, BeforeValidator(read_address)] = Field(
         Address("127.0.0.1", 8080), description="where the HTTP API listens"
     )
@@ -99,10 +98,6 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default_factory=default_database_url, description="SQLAlchemy URL: sqlite+aiosqlite or postgresql+asyncpg"
-    )
-    node_name: str = Field("", max_length=64, description="what people call this controller; empty: the host's name")
-    node_url: Annotated[HttpUrl | None, BeforeValidator(unset_if_empty)] = Field(
-        None, description="where the controllers on the same database reach this one's API; empty: http://BIND"
     )
     artefacts_url: str = Field(
         "",
@@ -397,8 +392,10 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
 
 def _nearest(name: str) -> str | None:
     """The setting whose name is so like this one that it must be meant; None where there is none."""
-    near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1, cutoff=0.66)
-    return near[0] if near else None
+    short = name.lower()
+    near = difflib.get_close_matches(short, Settings.model_fields, n=3, cutoff=0.66)
+    abbreviated = [each for each in near if re.search(".*".join(map(re.escape, short)), each)]
+    return next(iter([*abbreviated, *near]), None)
 
 
 def _check_names(variables: Iterable[str]) -> None:

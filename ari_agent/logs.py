@@ -48,12 +48,20 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
-def set_up(log_format: Literal["text", "json"], level: str = "info") -> None:
+def set_up(log_format: Literal["text", "json"], level: str = "info", *, process_number: int | None = None) -> None:
     """Send log records of a level and above to standard error, as text for people or as JSON for machines.
 
-    level: `debug`, `info`, `warning` or `error`.
+    level: `debug`, `info`, `warning` or `error`. process_number: a fact of every record, where there are several
+    processes; None: there is one.
     """
     handler = logging.StreamHandler()
+
+    def number(record: logging.LogRecord) -> bool:
+        record.process_number = process_number
+        return True
+
+    if process_number is not None:
+        handler.addFilter(number)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # These log each of their steps at INFO; what matters of them is in the log lines of the call.

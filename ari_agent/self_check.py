@@ -61,6 +61,7 @@ async def check(
         username=settings.ari_username,
         password=settings.ari_password.get_secret_value(),
         app=settings.app,
+        apps=(settings.own_app,) if serving else settings.all_apps,
     )
     model = analysis_settings(settings).model
     http = http_client()

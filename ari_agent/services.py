@@ -82,7 +82,7 @@ async def joined_node(settings: Settings, store: Store) -> AsyncIterator[AnyNode
     Raises:
         ConfigurationError: it cannot join.
     """
-    about = Introduction(settings.node_name or socket.gethostname(), settings.app, _node_url(settings))
+    about = Introduction(settings.node_name or socket.gethostname(), settings.own_app, _node_url(settings))
     if store.file:
         yield SoleNode(about, started_ms=now_ms())
         return
@@ -281,7 +281,8 @@ def ari_of(settings: Settings) -> Ari:
         url=settings.ari_url,
         username=settings.ari_username,
         password=settings.ari_password.get_secret_value(),
-        app=settings.app,
+        app=settings.own_app,
+        text_messages=settings.text_messages == "on",
     )
 
 

@@ -46,6 +46,13 @@ class StopSignals:
         self._stop.set()
         self._at_once.set()
 
+    def asked_by_parent(self, *, at_once: bool) -> None:
+        """Stop as the process that started this one asks. A signal may have come here as well, and is the same wish."""
+        if at_once:
+            self.on_signal(signal.SIGINT)
+        elif not self._stop.is_set():
+            self.on_signal(signal.SIGTERM)
+
     def on_signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Take a signal: cancel the start if it still goes on, and stop."""
         if self._stop.is_set() or number == signal.SIGINT:

@@ -44,6 +44,7 @@ Mirror: ARI_AGENT_DEBIAN_MIRROR, else the one in this machine's apt sources.
 
 configure takes these from the environment, else from what DIRECTORY/ari-agent.env holds, else the default:
   ARI_AGENT_APP               ari_agent      the Stasis application
+  ARI_AGENT_PROCESSES         1              how many controllers share the calls, as ari_agent_1, ari_agent_2 ...
   ARI_AGENT_ARI_BIND          127.0.0.1      where ARI listens
   ARI_AGENT_ARI_PORT          8088
   ARI_AGENT_ARI_USERNAME      ari_agent
@@ -390,6 +391,7 @@ configure() { # DIRECTORY
     local env_file=$directory/ari-agent.env
     declare -A values=(
         [APP]=$(setting APP ari_agent)
+        [PROCESSES]=$(setting PROCESSES 1)
         [ARI_BIND]=$(setting ARI_BIND 127.0.0.1)
         [ARI_PORT]=$(setting ARI_PORT 8088)
         [ARI_USERNAME]=$(setting ARI_USERNAME ari_agent)
@@ -422,6 +424,10 @@ configure() { # DIRECTORY
     for name in ARI_PORT SIP_PORT SIP_TLS_PORT SIP_WSS_PORT; do
         check_port "$name"
     done
+    check PROCESSES '[1-9]|[1-5][0-9]|6[0-4]' "how many controllers there are, 1 to 64"
+    values[APPS]=${values[APP]}
+    [ "${values[PROCESSES]}" = 1 ] ||
+        values[APPS]=$(seq --separator='&' --format="${values[APP]}_%.0f" "${values[PROCESSES]}")
     check BROWSER_PHONE 'on|off' "on or off"
     check ENTITY_ID '([0-9a-f]{2}:){5}[0-9a-f]{2}' "six bytes in hexadecimal, as in 02:00:00:00:00:01"
     check SIP_RTP_PORTS '[0-9]{1,5}-[0-9]{1,5}' "a range of ports, as in 10000-13999"
@@ -452,7 +458,7 @@ configure() { # DIRECTORY
     write "$env_file" 600 "$(
         printf '%s\n' "# What the controller needs to know of this Asterisk. Made by install.sh; keep it to yourself."
         printf 'ARI_AGENT_ARI_URL=http://%s:%s/ari\n' "$ari_host" "${values[ARI_PORT]}"
-        for name in APP ARI_BIND ARI_PORT ARI_USERNAME ARI_PASSWORD API_KEY SIP_BIND SIP_PORT SIP_TLS_PORT \
+        for name in APP PROCESSES ARI_BIND ARI_PORT ARI_USERNAME ARI_PASSWORD API_KEY SIP_BIND SIP_PORT SIP_TLS_PORT \
             SIP_WSS_BIND SIP_WSS_PORT SIP_RTP_PORTS SOFTPHONE_ACCOUNT SOFTPHONE_PASSWORD BROWSER_PHONE \
             BROWSER_PHONE_ACCOUNT BROWSER_PHONE_PASSWORD ENTITY_ID; do
             printf 'ARI_AGENT_%s=%s\n' "$name" "${values[$name]}"

@@ -218,7 +218,10 @@ def test_variables_of_the_demo_and_of_the_recipe_are_known(
     recipe = (Path(__file__).parents[1] / "docker" / "install.sh").read_text()
     names = {*re.findall(r"ARI_AGENT_[A-Z_]+", recipe), *(f"ARI_AGENT_{name}" for name, _ in PORTS.values())}
     names |= {"ARI_AGENT_SOFTPHONE_ACCOUNT", "ARI_AGENT_ENTITY_ID"}  # in ari-agent.env, which the systemd unit reads
-    for name in names - {"ARI_AGENT_BROWSER_PHONE", "ARI_AGENT_RTP_PORTS", "ARI_AGENT_BIND", "ARI_AGENT_ARI_URL"}:
+    for name in names - {
+        *("ARI_AGENT_BROWSER_PHONE", "ARI_AGENT_RTP_PORTS", "ARI_AGENT_BIND", "ARI_AGENT_ARI_URL"),
+        "ARI_AGENT_PROCESSES",
+    }:
         monkeypatch.setenv(name, "ari_agent")
     load()
     assert caplog.text == ""

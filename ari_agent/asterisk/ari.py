@@ -21,6 +21,7 @@ from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.asterisk.modules import CONTROL, told_missing
 from ari_agent.asterisk.rest import REQUEST_TIMEOUT_S, RequestTotals, Rest, path_of
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
+from ari_agent.asterisk.shared_channels import SharedChannels
 from ari_agent.asterisk.stasis_entries import StasisEntries
 from ari_agent.errors import AsteriskRefused, ChannelGone
 from ari_agent.timed_wait import is_set_within
@@ -45,7 +46,8 @@ class ExternalMedia:
 class Ari:
     """One application in one Asterisk: its requests, and its events.
 
-    url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`.
+    url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`. text_messages:
+    whether they are received.
     started_at: when this Asterisk was started, by its own clock. entered_before: ids of the channels that were in the
     application before the websocket was opened; no event tells of them.
     Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
@@ -61,6 +63,7 @@ class Ari:
         app: str,
         timeout_s: float = REQUEST_TIMEOUT_S,
         heartbeat_s: float = HEARTBEAT_S,
+        text_messages: bool = True,
     ) -> None:
         self.app = app
         self.asterisk_version: str | None = None
@@ -69,8 +72,9 @@ class Ari:
         self._agent_variables = AgentVariables()
         self._entries = StasisEntries()
         self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
-        self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s)
+        self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s, text_messages=text_messages)
         self._variables = ChannelVariables(self._rest)
+        self._shared_channels = SharedChannels(self._rest, self._variables, app=app)
 
     def __repr__(self) -> str:
         return f"<Ari {self._rest.url} app={self.app} {'connected' if self.connected else 'not connected'}>"
@@ -132,7 +136,7 @@ class Ari:
         running = await self.modules()
         if running and (missing := told_missing(CONTROL, running)):
             raise AsteriskRefused("GET", "/asterisk/modules", 200, missing)
-        self.entered_before = frozenset(channel.id for channel in await self.channels() if channel.is_in(self.app))
+        self.entered_before = await self._shared_channels.entered(await self.channels())
 
     async def catch_up(self) -> None:
         """Wait until every event that Asterisk has sent so far has been handed over."""
@@ -150,6 +154,11 @@ class Ari:
     async def close(self) -> None:
         """Close the connection pool; `run` is to be cancelled first."""
         await self._rest.close()
+
+    @property
+    def shared_channels(self) -> SharedChannels:
+        """The channels that are offered to several controllers, and those of them that are ours."""
+        return self._shared_channels
 
     # --- the caller's channel
 

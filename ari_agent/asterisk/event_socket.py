@@ -13,7 +13,8 @@ entered the application before has been announced: both go through the applicati
 
 The websocket carries two applications. Text messages reach only who subscribes to endpoints, and that brings the events
 of every channel along, those of our own calls a second time. So a second application, `{app}-messages`, subscribes to
-`endpoint:PJSIP`, and its filter lets nothing but text messages through.
+`endpoint:PJSIP`, and its filter lets nothing but text messages through. Of several controllers of one Asterisk one has
+it, as Asterisk sends every text message to every application that subscribes.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class EventCounters:
 
 
 class EventSocket:
-    """The events of one application, in the order in which Asterisk sent them."""
+    """The events of one application, in the order in which Asterisk sent them; text messages only where wanted."""
 
     def __init__(
         self,
@@ -98,13 +99,15 @@ class EventSocket:
         app: str,
         heartbeat_s: float = HEARTBEAT_S,
         probe_timeout_s: float = PROBE_TIMEOUT_S,
+        text_messages: bool = True,
     ) -> None:
         self.connected = False
         self.unreachable_since_s: float | None = None
         self.counters = EventCounters()
         self._rest = rest
         self._app = app
-        self._messages_app = messages_app(app)
+        self._messages_app = messages_app(app) if text_messages else None
+        self._apps = (app, self._messages_app) if self._messages_app else (app,)
         self._heartbeat_s = heartbeat_s
         self._probe_timeout_s = probe_timeout_s
         self._probes: dict[str, asyncio.Event] = {}  # under way, by name
@@ -131,7 +134,7 @@ class EventSocket:
                 await self._rest.reach()
                 if before_connecting:
                     await _explained(before_connecting)
-                async with EventWebsocket(self._rest, f"{self._app},{self._messages_app}", self._heartbeat_s) as socket:
+                async with EventWebsocket(self._rest, ",".join(self._apps), self._heartbeat_s) as socket:
                     began_s = asyncio.get_running_loop().time()
                     self.counters.connections += 1
                     self.connected, self._socket = True, socket
@@ -252,6 +255,8 @@ class EventSocket:
         messages = TextMessageReceived.type
         await self._filter(self._app, [kind for kind in EVENTS if kind != messages])
         await self._subscribe(self._app, "channel:")
+        if self._messages_app is None:
+            return
         await self._filter(self._messages_app, [messages, ChannelUserevent.type])
         try:
             await self._subscribe(self._messages_app, "endpoint:PJSIP")
@@ -269,11 +274,11 @@ class EventSocket:
         await self._rest.request("subscribe", "POST", path, body={"eventSource": source})
 
     async def _hears(self, timeout_s: float) -> bool:
-        """Return whether an event that Asterisk is asked for arrives, for each of the two applications.
+        """Return whether an event that Asterisk is asked for arrives, for each of its applications.
 
         A request that fails says nothing about the websocket, so it counts as an arrival.
         """
-        for app in (self._app, self._messages_app):
+        for app in self._apps:
             try:
                 await self._probe(app, timeout_s)
             except (ChannelGone, TimeoutError):

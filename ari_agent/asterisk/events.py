@@ -58,6 +58,11 @@ class Channel(_Model):
     creationtime: str = ""
     channelvars: Mapping[str, str] = Field(default_factory=dict)
 
+    @property
+    def is_shared(self) -> bool:
+        """Return whether the channel runs `StasisBroadcast()`: in whose application, if any, that does not say."""
+        return self.dialplan.app_name == "StasisBroadcast"
+
     def is_in(self, app: str) -> bool:
         """Return whether the channel runs `Stasis(app)`."""
         return self.dialplan.app_name == "Stasis" and self.dialplan.app_data.split(",")[0] == app
@@ -150,6 +155,12 @@ class StasisStart(_ChannelEvent):
     type: ClassVar[str] = "StasisStart"
     args: tuple[str, ...] = ()
     replace_channel: Channel | None = None
+
+
+class CallBroadcast(_ChannelEvent):
+    """A channel is in `StasisBroadcast()`, and enters the application that claims it first; see `Ari.claim`."""
+
+    type: ClassVar[str] = "CallBroadcast"
 
 
 class StasisEnd(_ChannelEvent):
@@ -347,6 +358,7 @@ EVENTS: Final[Mapping[str, type[AriEvent]]] = {
     event.type: event
     for event in (
         StasisStart,
+        CallBroadcast,
         StasisEnd,
         ChannelHangupRequest,
         ChannelDestroyed,

@@ -42,11 +42,13 @@ _LONGEST_MEDIA_S: Final = 30
 class Inspection:
     """One Asterisk, looked into from outside. All methods raise AsteriskError.
 
-    url: up to and including `/ari`. app: the name of the application whose place is looked at.
+    url: up to and including `/ari`. app: the name of the application whose place is looked at. apps: those of all
+    controllers that are looked after, where there are several; their names and those of trunks begin with app.
     """
 
-    def __init__(self, *, url: str, username: str, password: str, app: str) -> None:
+    def __init__(self, *, url: str, username: str, password: str, app: str, apps: Sequence[str] = ()) -> None:
         self.app = app
+        self.apps = tuple(apps) or (app,)
         self.url = url
         self.own_app = f"{app}-check-{os.getpid()}"
         self._rest = Rest(url=url, username=username, password=password, timeout_s=_REQUEST_S)
@@ -79,13 +81,20 @@ class Inspection:
         """Return the names of the modules that are running, such as `chan_rtp.so`."""
         return await self._ari.modules()
 
-    async def app_is_taken(self) -> bool:
-        """Tell whether a controller is connected under the application's name."""
+    async def app_is_taken(self, app: str) -> bool:
+        """Tell whether a controller is connected under this name."""
         try:
-            await self._rest.request("getApplication", "GET", path_of("applications", self.app))
+            await self._rest.request("getApplication", "GET", path_of("applications", app))
         except ChannelGone:
             return False
         return True
+
+    async def apps_that_share(self) -> Sequence[str]:
+        """Return the applications among which the dialplan shares calls; none where it has not several."""
+        await self.make_channel()
+        listed = await self._ari.read_variable(self._channel_id, "ARI_AGENT_APPS") or ""
+        apps = [app for app in listed.split("&") if app]
+        return apps if len(apps) > 1 else ()
 
     async def endpoint_fields(self, field: str) -> dict[str, str]:
         """Return one field of every SIP endpoint, by the endpoint's name, without those of our own trunks."""

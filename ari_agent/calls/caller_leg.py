@@ -19,6 +19,7 @@ from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
 from ari_agent.asterisk.names import bridge_id, media_channel_id
 from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
+from ari_agent.asterisk.shared_channels import APP_VARIABLE
 from ari_agent.calls.channel_end import end_channel, release
 from ari_agent.calls.sip_audio import is_encrypted, is_held
 from ari_agent.contract.q850 import NORMAL_CLEARING
@@ -138,7 +139,7 @@ class CallerLeg:
             raise TransferNotSetUp(context)
         # The application loses its subscription when the channel leaves, and the caller may hang up out there.
         await self._ari.subscribe_channel(self.channel_id)
-        await self._ari.set_variables(self.channel_id, variables)
+        await self._ari.set_variables(self.channel_id, {**variables, APP_VARIABLE: self._ari.app})  # to come back to
         await self._ari.continue_in_dialplan(self.channel_id, context=context, extension=extension)
 
     async def is_held(self) -> bool | None:

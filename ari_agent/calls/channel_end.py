@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Final
 
 from ari_agent.asterisk.ari import Ari
+from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, AsteriskRefused, ChannelGone
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,13 @@ async def end_channel(
             await asyncio.sleep(pause_s * 2 ** (attempt - 1))
     log.error("channel left to the sweep of orphans", extra={"channel_id": channel_id})
     return True
+
+
+async def decline(ari: Ari, channel_id: str) -> None:
+    """Send a caller on who came too late: the dialplan tries another controller, or says that there is none."""
+    log.info("caller declined: the controller is about to stop", extra={"channel_id": channel_id})
+    reason = DisconnectionReason.ERROR_RETELL.value
+    await end_channel(ari, channel_id, {"ARI_AGENT_DISCONNECTION_REASON": reason, "ARI_AGENT_DECLINED": "yes"})
 
 
 async def _set(ari: Ari, channel_id: str, variables: Mapping[str, str], *, must: bool) -> None:

@@ -124,7 +124,7 @@ class InboundCall(ReferableCall):
         if number is None or number.fallback_number is None:
             return None
         self._services.dial_guard.rules.check(Dial(number.fallback_number, number))
-        trunk = trunk_id(self._services.app, number.phone_number)
+        trunk = trunk_id(self._services.trunk_name, number.phone_number)
         return fallback_variables(number, trunk=trunk, ring_ms=arrival.agent.ring_duration_ms)
 
     async def _left_stasis_unless_diverted(self, event: StasisEnd) -> None:

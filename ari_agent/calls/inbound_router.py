@@ -76,7 +76,7 @@ class InboundRouter:
 
     dice: returns a number that is uniform in [0, 1), asked once a call. now_ms: milliseconds since the epoch.
     serves: which kinds of agents can take calls here. show_withheld_numbers: also those that callers
-    withhold are told.
+    withhold are told. trunk_app: what the names of trunks in Asterisk begin with; None: the application's name.
     """
 
     def __init__(
@@ -90,8 +90,10 @@ class InboundRouter:
         now_ms: Callable[[], int],
         serves: Serves = AUDIO_AGENTS,
         show_withheld_numbers: bool = False,
+        trunk_app: str | None = None,
     ) -> None:
         self._ari = ari
+        self._trunk_app = trunk_app or ari.app
         self._store = store
         self._decider = InboundDecider(store, inbound_webhook, dice=dice, now_ms=now_ms, serves=serves)
         self._registrar = registrar
@@ -155,7 +157,7 @@ class InboundRouter:
 
     async def _registered_number(self, channel: Channel, candidates: Sequence[str]) -> PhoneNumber | None:
         """Find the number whose trunk has registered the contact that was called; a carrier may name nothing else."""
-        phone_number = number_of_trunk(self._ari.app, channel.name)
+        phone_number = number_of_trunk(self._trunk_app, channel.name)
         number = await self._store.phone_numbers.get(phone_number) if phone_number else None
         config = number.sip_outbound_trunk_config if number else None
         if number is None or config is None or registered_user(number.phone_number, config) not in candidates:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -155,8 +155,13 @@ class OrphanSweep:
 
     async def _find(self, channels: Sequence[Channel]) -> set[Orphan]:
         self._only_listed &= {channel.id for channel in channels}
+        entered = await self._ari.shared_channels.entered(
+            channel for channel in channels if not self._calls.has_channel(channel.id)
+        )
         found = {
-            orphan for channel in channels if channel.id not in self._only_listed and (orphan := self._judge(channel))
+            orphan
+            for channel in channels
+            if channel.id not in self._only_listed and (orphan := self._judge(channel, entered))
         }
         for bridge in await self._ari.bridges():
             call_id = call_of_bridge(self._ari.app, bridge.id)
@@ -167,7 +172,7 @@ class OrphanSweep:
                 found.add(Orphan("bridge", bridge.id))
         return found
 
-    def _judge(self, channel: Channel) -> Orphan | None:
+    def _judge(self, channel: Channel, entered: Collection[str]) -> Orphan | None:
         app = self._ari.app
         if call_id := call_of_snoop(app, channel.id):
             return None if self._calls.is_listening(call_id) else Orphan("media", channel.id)
@@ -178,7 +183,7 @@ class OrphanSweep:
             return None if is_known else Orphan("dialled", channel.id)
         if call_id := call_of_dialled_channel(app, channel.id):
             return None if self._calls.has_call(call_id) else Orphan("dialled", channel.id)
-        if self._calls.has_channel(channel.id) or not channel.is_in(app):
+        if self._calls.has_channel(channel.id) or channel.id not in entered:
             return None
         return Orphan("caller", channel.id)
 

@@ -125,7 +125,7 @@ class OutboundCall(ReferableCall):
             services.ari,
             app=services.app,
             call_id=call_id,
-            ways=destinations(services.app, order.number.phone_number, order.number.sip_outbound_trunk_config),
+            ways=destinations(services.trunk_name, order.number.phone_number, order.number.sip_outbound_trunk_config),
         )
         self._trunk_fault: str | None = None
         self._has_failed = False

@@ -51,7 +51,8 @@ async def _no_agent(_agent_id: str, _version: int | str | None) -> None:
 class SessionDependencies:
     """What every call needs of the rest of the controller.
 
-    app: the name of our Stasis application. account_webhook_url: for agents without a URL of their own. now_ms:
+    app: the name of our Stasis application. trunk_app: what the names of trunks in Asterisk begin with, where several
+    controllers share them; None: app. account_webhook_url: for agents without a URL of their own. now_ms:
     milliseconds since the epoch. speech: what listens and speaks for text agents; None where they take no calls.
     show_withheld_numbers: tell also the numbers that callers withhold. extensions_context: of the dialplan, where the
     PBX's own extensions are; None where callers cannot be sent to them.
@@ -95,6 +96,12 @@ class SessionDependencies:
     latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
     voice_ends: VoiceEnds | None = None
     realtime: RealtimeAgents | None = None
+    trunk_app: str | None = None
+
+    @property
+    def trunk_name(self) -> str:
+        """Return what the names of trunks in Asterisk begin with."""
+        return self.trunk_app or self.app
 
     @property
     def serves(self) -> Serves:

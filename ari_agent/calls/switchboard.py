@@ -27,6 +27,7 @@ from ari_agent.calls.call_requests import (
     TransferRequested,
     UpdateRequested,
 )
+from ari_agent.calls.channel_end import decline
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.latency_histograms import LatencyHistograms
@@ -200,9 +201,12 @@ class Switchboard:
             self._start_task(self._reconciliation.orphans.remove([Orphan("dialled", channel_id)]))
             return
         is_text = event.channel.name.startswith("Message/")  # from a PBX without `message_context`
-        if event.args[:1] in DETOURS or self._stopping or is_text:
-            # Back from a detour of an earlier run, or too late: the dialplan behind Stasis() knows what to do.
+        if event.args[:1] in DETOURS or is_text:
+            # Back from a detour of an earlier run: the dialplan behind Stasis() knows what to do.
             self._start_task(self._reconciliation.orphans.remove([Orphan("caller", channel_id)]))
+            return
+        if self._stopping:
+            self._start_task(decline(self._services.ari, channel_id))
             return
         dialled = dialled_user(event.channel.dialplan.exten)
         session = InboundCall(

@@ -228,7 +228,7 @@ class TwoLegCall(PhoneCall):
         """Return how the target is dialled. See ConsultingCall."""
         number = self._number
         config = number.sip_outbound_trunk_config if number else None
-        own, *_ = (*(trunks(self._services.app, number.phone_number, config) if number else ()), None)
+        own, *_ = (*(trunks(self._services.trunk_name, number.phone_number, config) if number else ()), None)
         return target(
             request,
             call_id=self.call_id,

@@ -58,17 +58,25 @@ async def check_modules(around: Surroundings) -> list[Finding]:
 
 
 async def check_application(around: Surroundings) -> list[Finding]:
-    """Find out whether another controller has our application's name."""
-    app = around.inspection.app
-    taken = await around.inspection.app_is_taken()
+    """Find out whether another controller has our application's name, or that of one of our processes."""
+    inspection = around.inspection
+    taken = [app for app in inspection.apps if await inspection.app_is_taken(app)]
     if around.connected is not None:
-        return _own_connection(app, connected=around.connected, taken=taken)
+        return _own_connection(inspection.apps[0], connected=around.connected, taken=bool(taken))
+    named = ", ".join(taken)
     if taken and not around.serving:
         return failed(
-            f"another controller is connected to Asterisk as {app}: two under one name take the calls from each other",
+            f"another controller is connected to Asterisk as {named}: two under one name take the calls from each "
+            "other",
             "stop it, or give this one its own ARI_AGENT_APP and dialplan line Stasis()",
         )
-    return ok(f"the controller that runs here is connected as {app}" if taken else f"the name {app} is free")
+    if around.serving and taken and (absent := [app for app in inspection.apps if app not in taken]):
+        return failed(
+            f"nobody is connected to Asterisk as {', '.join(absent)}, and {named} takes all calls",
+            f"ARI_AGENT_PROCESSES is {len(inspection.apps)}: is `serve` running with it? Its log says what ended",
+        )
+    free = ", ".join(inspection.apps)
+    return ok(f"the controller that runs here is connected as {named}" if taken else f"the name {free} is free")
 
 
 def _own_connection(app: str, *, connected: bool, taken: bool) -> list[Finding]:

@@ -40,7 +40,8 @@ _COPY: Final = "copy it from asterisk-conf/extensions.conf (docs/existing-pbx.md
 
 async def check_dialplan(around: Surroundings) -> list[Finding]:
     """Look for Stasis(app) in every context that calls of SIP endpoints come in at, and where those lead."""
-    inspection, app = around.inspection, around.inspection.app
+    inspection = around.inspection
+    app = inspection.apps[0]
     look = f"look yourself whether `asterisk -rx 'dialplan show' | grep Stasis` has Stasis({app}) where calls arrive"
     if "func_config.so" not in await inspection.modules():
         return warning("the dialplan could not be seen", f"load func_config.so in Asterisk, or {look}")
@@ -52,12 +53,25 @@ async def check_dialplan(around: Surroundings) -> list[Finding]:
     except TimeoutError:
         return warning(f"the dialplan is too long to look through in {_PATIENCE_S:g} s", look)
     if entered:
-        return await _trunk_context(around) or ok(f"[{entered}] has Stasis({app})")
+        apps = "), Stasis(".join(inspection.apps)
+        return await _unshared(inspection) or await _trunk_context(around) or ok(f"[{entered}] has Stasis({apps})")
     where = ", ".join(sorted(contexts)) or "none: pjsip.conf has no endpoint"
     names = f". There is Stasis({'), Stasis('.join(sorted(others))}): is ARI_AGENT_APP right?" if others else ""
     return failed(
         f"no line Stasis({app}) in extensions.conf where calls of SIP endpoints arrive (contexts: {where}){names}",
         f"add `same = n,Stasis({app})` there (docs/existing-pbx.md), then asterisk -rx 'dialplan reload'",
+    )
+
+
+async def _unshared(inspection: Inspection) -> list[Finding]:
+    """Return who gets no calls of those that the dialplan shares among several; nothing where everybody does."""
+    shared = await inspection.apps_that_share()
+    if not shared or not (absent := [app for app in inspection.apps if app not in shared]):
+        return []
+    return failed(
+        f"the dialplan shares the calls among {', '.join(shared)}, and not with {', '.join(absent)}",
+        "name the applications of all controllers in ARI_AGENT_APPS, in the [globals] of extensions.conf "
+        "(docs/scaling.md), then asterisk -rx 'dialplan reload'; or set ARI_AGENT_PROCESSES",
     )
 
 
@@ -67,7 +81,7 @@ async def _trunk_context(around: Surroundings) -> list[Finding]:
     takes_calls = any(config.registration or config.inbound_addresses for config in around.stored.trunks())
     if not takes_calls or await _entering(around.inspection, [context], set()):
         return []
-    app = around.inspection.app
+    app = around.inspection.apps[0]
     return failed(
         f"calls by trunks come in at [{context}], which does not lead to Stasis({app})",
         f"add `same = n,Stasis({app})` there, or set ARI_AGENT_TRUNK_CONTEXT to a context that has it",
@@ -110,19 +124,22 @@ async def _detour(inspection: Inspection, context: str, detour: _Detour, *, need
         return tell(f"the dialplan lacks [{context}], so {detour.use} do not work", _COPY)
     others: set[str] = set()
     if detour.returns and not await _entering(inspection, [context], others) and others:
-        return failed(f"[{context}] leads to Stasis({', '.join(sorted(others))}), not to {inspection.app}", _COPY)
+        return failed(
+            f"[{context}] leads to Stasis({', '.join(sorted(others))}), not to {', '.join(inspection.apps)}", _COPY
+        )
     return []
 
 
 async def _entering(inspection: Inspection, contexts: Sequence[str], others: set[str]) -> str | None:
-    """Return the first of the contexts, and of those that they lead to, that enters our application.
+    """Return the first of the contexts, and of those that they lead to, that enters our application, or all of ours.
 
     others: gets the names of other applications that are entered there.
     """
     waiting, seen = list(contexts), set(contexts)
+    shared = await inspection.apps_that_share()
     for context in waiting:  # it grows meanwhile
         lines = [line for kind in ("exten", "same") for line in await inspection.lines(context, kind)]
-        if any(enters(line, inspection.app) for line in lines):
+        if all(any(enters(line, app, shared) for line in lines) for app in inspection.apps):
             return context
         others.update(name for line in lines if (name := other_app(line)))
         led = [*await inspection.lines(context, "include"), *(to for line in lines for to in leads_to(line))]

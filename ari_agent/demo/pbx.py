@@ -48,7 +48,8 @@ _PORT_LOST: Final = "Address already in use"
 class Pbx:
     """One Asterisk, started by `start` (or `async with`), gone after `stop`.
 
-    app: the name in the dialplan's `Stasis()`.
+    app: the name in the dialplan's `Stasis()`. processes: how many controllers share the calls, as app_1, app_2 and so
+        on where there are several.
     bind: the address SIP listens on; "0.0.0.0" lets phones of the network in. ARI stays on `ari_bind`.
     sip_port (UDP and TCP), tls_port, ari_port, wss_port (on `ari_bind`): 1 to 65535; 0 chooses a free one, see the
         attribute after `start`.
@@ -70,6 +71,7 @@ class Pbx:
         self,
         *,
         app: str = "ari_agent",
+        processes: int = 1,
         bind: str = "127.0.0.1",
         ari_bind: str = "127.0.0.1",
         sip_port: int = 5060,
@@ -86,6 +88,7 @@ class Pbx:
         cache: Path | None = None,
     ) -> None:
         self.app = app
+        self._processes = processes
         self.bind = bind
         self.ari_bind = ari_bind
         self.sip_port = sip_port
@@ -263,6 +266,7 @@ class Pbx:
             "configure",
             str(etc),
             ARI_AGENT_APP=self.app,
+            ARI_AGENT_PROCESSES=str(self._processes),
             ARI_AGENT_ARI_BIND=self.ari_bind,
             ARI_AGENT_ARI_PORT=str(self.ari_port),
             ARI_AGENT_SIP_BIND=self.bind,

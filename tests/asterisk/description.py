@@ -53,6 +53,7 @@ REQUESTS: Final = (
     "PUT /endpoints/sendMessage",
     "GET /endpoints/{tech}",
     "GET /events",
+    "POST /events/claim",
     "POST /events/user/{eventName}",
     "DELETE /playbacks/{playbackId}",
 )

@@ -14,6 +14,14 @@ def test_a_line_that_enters_the_application_is_known_by_its_name(line: str) -> N
     assert other_app(line) == "ari_agent"
 
 
+def test_a_line_with_a_variable_enters_those_among_whom_calls_are_shared() -> None:
+    line = "n,Stasis(${ARI_AGENT_APP},${ARG1})"
+    assert enters(line, "ari_agent_2", shared=["ari_agent_1", "ari_agent_2"])
+    assert not enters(line, "ari_agent_3", shared=["ari_agent_1", "ari_agent_2"])
+    assert not enters("n,Goto(next)", "ari_agent_1", shared=["ari_agent_1"])
+    assert other_app(line) is None
+
+
 def test_a_line_that_enters_none_is_told() -> None:
     assert not enters("n,Dial(PJSIP/100)", "ari_agent")
     assert other_app("n,NoOp(${STASISSTATUS})") is None

@@ -52,6 +52,21 @@ def test_files_with_a_secret_are_for_their_owner_only(tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_mode & 0o777 == (0o600 if name in SECRET_FILES else 0o644), name
 
 
+@pytest.mark.parametrize(
+    ("given", "apps"),
+    [
+        ({}, "ari_agent"),
+        ({"ARI_AGENT_PROCESSES": "3"}, "ari_agent_1&ari_agent_2&ari_agent_3"),
+        ({"ARI_AGENT_APP": "east", "ARI_AGENT_PROCESSES": "2"}, "east_1&east_2"),
+    ],
+)
+def test_the_dialplan_names_the_applications_of_all_processes(given: dict[str, str], apps: str, tmp_path: Path) -> None:
+    configure(tmp_path, **given)
+    assert f"\nARI_AGENT_APPS = {apps}\n" in (tmp_path / "extensions.conf").read_text()
+    configure(tmp_path)  # as it was chosen before
+    assert f"\nARI_AGENT_APPS = {apps}\n" in (tmp_path / "extensions.conf").read_text()
+
+
 def test_no_template_holds_a_secret() -> None:
     for path in (REPOSITORY / "asterisk-conf").glob("*.conf"):
         for name, value in re.findall(r"(?m)^\s*(\w*(?:password|secret))\s*=>?\s*(\S+)", path.read_text()):

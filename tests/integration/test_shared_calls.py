@@ -1,0 +1,131 @@
+"""Two controllers on one Asterisk, as processes of one `ari-agent serve --processes 2`, share its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.fakes.agent_server import echo
+from tests.fakes.sip_caller import CallFailed
+from tests.integration.stage import DIALPLAN, Stage, staged
+from tests.store.databases import Kept
+
+WITH_AGENT = """
+[from-trunk](+)
+exten = agent-by-name,1,Gosub(ari-agent-take,${EXTEN},1("agent_id=${PJSIP_HEADER(read,X-Agent-Id)},customer=Bob Smith"))
+ same = n,Hangup()
+exten = agent-by-colon,1,Gosub(ari-agent-take,${EXTEN},1("agent_id=${PJSIP_HEADER(read,X-Agent-Id)},customer=a:b"))
+ same = n,Hangup()
+"""
+NODE_URL = re.compile(r"API listens .*node_url=(?P<url>\S+) process_number=(?P<number>\d)")
+STARTED = re.compile(r"controller started process_number=(?P<number>\d) pid=(?P<pid>\d+)")
+
+
+@pytest.fixture(scope="module")
+def postgresql_database(kept_database: Kept) -> Iterator[str]:
+    yield kept_database.take()
+    kept_database.give_back()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory, postgresql_database: str) -> AsyncIterator[Stage]:
+    async with staged(
+        tmp_path_factory.mktemp("shared"),
+        pbx_options={"extensions": DIALPLAN + WITH_AGENT, "processes": 2},
+        DATABASE_URL=postgresql_database,
+        PROCESSES="2",
+        DRAIN_S="20",
+    ) as made:
+        await both_are_up(made)
+        yield made
+
+
+async def both_are_up(stage: Stage) -> dict[str, str]:
+    """The URL where each process alone is reached, by its number."""
+    async with asyncio.timeout(60):
+        while True:
+            log = stage.controller.log_text()
+            found = {match["number"]: match["url"] for match in NODE_URL.finditer(log)}
+            if len(found) == 2 and all([await is_ready(url) for url in found.values()]):
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def is_ready(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/readyz") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def calls_of(url: str) -> int:
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as answer:
+        counts = re.findall(r"^ari_agent_calls_live\{.*\} (\d+)", await answer.text(), re.MULTILINE)
+        return sum(map(int, counts))
+
+
+@pytest.mark.parametrize("extension", ["agent-by-name", "agent-by-colon"])
+async def test_arguments_reach_whichever_controller_takes_the_call(stage: Stage, extension: str) -> None:
+    agent = stage.agents.agent(echo)
+    async with stage.caller() as caller:
+        await caller.call(extension, headers=[("X-Agent-Id", await stage.create_agent(agent))])
+        call_id = str((await agent.call()).about["call_id"])
+        customer = {"agent-by-name": "Bob Smith", "agent-by-colon": "a:b"}[extension]
+        variables = (await stage.controller.call(call_id))["retell_llm_dynamic_variables"]
+        assert variables["customer"] == customer
+        await caller.hang_up()
+
+
+async def test_calls_are_spread_and_go_to_the_other_when_one_dies(stage: Stage) -> None:
+    number = await stage.import_number(await stage.create_agent(stage.agents.agent(echo)))
+    urls = await both_are_up(stage)
+    async with AsyncExitStack() as calls:
+        for _ in range(10):
+            await (await calls.enter_async_context(stage.caller())).call(number)
+        spread = [await calls_of(url) for url in urls.values()]
+        assert sum(spread) == 10 and min(spread) >= 2, spread
+
+        pids = {match["number"]: int(match["pid"]) for match in STARTED.finditer(stage.controller.log_text())}
+        os.kill(pids["1"], signal.SIGKILL)
+        began_s = time.monotonic()
+        await (await calls.enter_async_context(stage.caller())).call(number)
+        print("answered after the death of a controller in", time.monotonic() - began_s)
+        assert await calls_of(urls["2"]) == spread[1] + 1
+        urls = await both_are_up(stage)
+
+
+async def test_both_drain_and_then_the_caller_hears_that_nobody_is_there(stage: Stage) -> None:
+    number = await stage.import_number(await stage.create_agent(stage.agents.agent(echo)))
+    async with AsyncExitStack() as calls:
+        for _ in range(6):
+            await (await calls.enter_async_context(stage.caller())).call(number)
+        process = stage.controller.process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        await stage.controller.logged("waiting for calls to end")
+        await asyncio.sleep(0.3)
+        assert process.returncode is None
+    async with asyncio.timeout(30):
+        assert await process.wait() == 0
+    drained = re.findall(r"waiting for calls to end .*process_number=(\d)$", stage.controller.log_text(), re.MULTILINE)
+    assert sorted(drained) == ["1", "2"]
+    for what in ("first", "second"):
+        async with stage.caller() as caller:
+            began_s = time.monotonic()
+            await caller.dial(number)
+            assert (await caller.ringing()).status == 183  # the sentence, as early media
+            print(what, "caller hears the sentence after", time.monotonic() - began_s)
+            with pytest.raises(CallFailed):
+                await caller.answered(timeout_s=15)
+    await stage.controller.start()
+    await both_are_up(stage)
