@@ -333,6 +333,7 @@ WAITING: Final = (
     "agents.audio_socket",
     "agents.frame_listener",
     "agents.intake",
+    "agents.read_pauses",
     "agents.llm_connection",
     "agents.llm_socket",
     "agents.schema.schema_files",

@@ -15,6 +15,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "artefacts/artefacts": ("api/test_artefacts", "spool, store and links together, as HTTP shows them"),
     "agents/frame_listener": ("agents/test_audio_socket", "what frames mean is told by what the socket hands on"),
     "agents/intake": ("agents/test_audio_socket", "long audio goes through it, and what comes behind that"),
+    "agents/read_pauses": ("agents/test_audio_socket", "an agent that sends too much, or a message that takes long"),
     "agents/llm_socket": ("agents/test_llm_connection", "the connection opens it: each of its ends is a scene there"),
     "agents/protocol": ("agents/test_noted_protocol", "the interface of both protocols, all of it used there"),
     "agents/schema/control_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),

@@ -31,6 +31,7 @@ from ari_agent.agents.frame_listener import SKIPPED_BYTES, FrameListener
 from ari_agent.agents.intake import Intake
 from ari_agent.agents.message import AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
+from ari_agent.agents.read_pauses import ReadPauses
 from ari_agent.agents.round_trips import FIRST_PING_S, PING_EVERY_S, RoundTrips
 from ari_agent.agents.tcp_connection import TcpConnection, agent_url, tls_of
 from ari_agent.agents.token_bucket import TokenBucket
@@ -58,7 +59,6 @@ BYTES_PER_S: Final = 4 * 1024 * 1024
 To take in 1 MiB keeps the event loop busy for 17 to 38 ms.
 """
 
-_LOOK_AGAIN_S: Final = 0.25
 _WRITE_BUFFER_BYTES: Final = 16 * 1024
 _NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
 """Normal closure, going away, no code given (RFC 6455 section 7.4.1): the agent is done, and nothing is wrong."""
@@ -117,9 +117,7 @@ class AudioSocket:
         self._bad = BadMessages()
         self._intake = Intake(events.on_agent_audio, self._intake_busy)
         self._listener: FrameListener | None = None
-        self._paused = False
-        self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
-        self._rest: asyncio.TimerHandle | None = None
+        self._pauses = ReadPauses(budget or TokenBucket(BURST_BYTES, BYTES_PER_S))
         self._on_round_trip = on_round_trip
         self._ping_every_s = ping_every_s
         self._round_trips = RoundTrips()
@@ -150,7 +148,7 @@ class AudioSocket:
     @property
     def rests(self) -> bool:
         """Return whether the agent has sent so much that it is not read for a while."""
-        return self._rest is not None
+        return self._pauses.rests
 
     @property
     def is_open(self) -> bool:
@@ -293,6 +291,7 @@ class AudioSocket:
     def opened(self, transport: WSTransport) -> None:
         """Take the transport of a finished handshake, and send the opening messages."""
         self._transport = transport
+        self._pauses.begin(transport)
         transport.underlying_transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         if self._closing:
             transport.disconnect(graceful=False)
@@ -365,9 +364,9 @@ class AudioSocket:
 
         code: the agent's; 1005 when it gave none, 1006 when it just vanished.
         """
-        for timer in (self._rest, self._next_ping):
-            if timer is not None:
-                timer.cancel()
+        self._pauses.end()
+        if self._next_ping is not None:
+            self._next_ping.cancel()
         if self._closing:
             return
         self._transport = None  # nothing can be sent any more
@@ -376,38 +375,13 @@ class AudioSocket:
 
     def came(self, size_bytes: int) -> None:
         """Count what the agent sent, every LOOK_EACH_BYTES; over the budget, stop reading for a while."""
-        if self._transport is None or self._closing:
-            return
-        rest_s = self._budget.take(size_bytes, asyncio.get_running_loop().time())
-        if rest_s and self._rest is None:
-            self._look_again_in(rest_s)
-            self._read_or_pause()
-
-    def _look_again_in(self, rest_s: float) -> None:
-        self._rest = asyncio.get_running_loop().call_later(min(rest_s, _LOOK_AGAIN_S), self._look_again)
-
-    def _look_again(self) -> None:
-        rest_s = self._budget.take(0, asyncio.get_running_loop().time())
-        if rest_s:
-            self._look_again_in(rest_s)
-            return
-        self._rest = None
-        self._read_or_pause()
+        if not self._closing:
+            self._pauses.came(size_bytes)
 
     def _intake_busy(self, busy: bool) -> None:
         if self._listener is not None:
             self._listener.wait_in_line(busy)
-        self._read_or_pause()
-
-    def _read_or_pause(self) -> None:
-        pause = self._rest is not None or self._intake.busy
-        if self._transport is None or pause == self._paused or self._transport.underlying_transport.is_closing():
-            return
-        self._paused = pause
-        if pause:
-            self._transport.underlying_transport.pause_reading()
-        else:
-            self._transport.underlying_transport.resume_reading()
+        self._pauses.wait(busy)
 
     def _new_listener(self) -> FrameListener:
         self._listener = FrameListener(self, self._protocol, self._events)
