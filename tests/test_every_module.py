@@ -41,6 +41,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "console/one_call/cause_words": ("console/one_call/test_call_story", "two tables, which the sentences take"),
     "console/one_call/end_phase": ("console/one_call/test_call_story", "a part of the sentence"),
+    "calls/agent_absence": ("integration/test_lost_agent", "what a caller hears meanwhile, which Asterisk plays"),
     "calls/recording_peaks": ("console/one_call/test_call_sound", "what it reads, and how often, is told over HTTP"),
     "artefacts/artefact_response": ("api/test_artefacts", "parts and headers, as HTTP shows them"),
     "console/one_call/read_log": (
