@@ -45,7 +45,8 @@ class AgentAbsence:
         """Play music to a caller who hears nothing, until the absence is over, or the media half closes."""
         self._silent_s = 0.0
         while media.has_audio and not await is_set_within(over, _LOOK_EACH_S):
-            channel_id = None if media.stats.queued_ms else self._listener()
+            hears_something = self._music.playing is not None or media.stats.queued_ms
+            channel_id = None if hears_something else self._listener()
             self._silent_s = 0.0 if channel_id is None else self._silent_s + _LOOK_EACH_S
             if channel_id is None or self._silent_s < SILENCE_S:
                 continue

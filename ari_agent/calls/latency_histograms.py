@@ -52,9 +52,11 @@ class LatencyHistograms:
         self._absences = Histogram(
             "ari_agent_agent_away_seconds",
             "How long audio agents that were lost in a call were away, until they were reached again.",
+            ("agent",),
             buckets=AWAY_BUCKETS_S,
             registry=self._registry,
         )
+        self._absences.labels("audio")
         for kind, parts in _PARTS.items():
             self._round_trips.labels(kind)
             for part in parts:
@@ -75,7 +77,7 @@ class LatencyHistograms:
             if isinstance(event, LatencyMeasured):
                 self.observe(kind, event)
             elif isinstance(event, AgentBack):
-                self._absences.observe(event.away_ms / 1000)
+                self._absences.labels(kind).observe(event.away_ms / 1000)
             on_event(event)
 
         return observe

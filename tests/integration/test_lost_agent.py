@@ -21,6 +21,7 @@ FIRST_HZ, SECOND_HZ = 1500, 2100
 """Who speaks; the music has nothing above 1000 Hz."""
 LONGEST_PAUSE_MS: Final = 1200
 """Until the music: three looks at who listens, and a busy machine."""
+AWAY: Final = 'ari_agent_agent_away_seconds_count{agent="audio"}'
 LOST: Final = "error_llm_websocket_lost_connection"
 
 
@@ -61,7 +62,7 @@ async def hears_music(caller: SipCaller, *, timeout_s: float = 10.0) -> None:
 
 async def test_the_caller_hears_the_agent_out_then_music_and_then_the_agent_again(stage: Stage) -> None:
     async with relayed(stage) as relay, called(stage, relay) as (caller, agent, first):
-        before = (await stage.controller.metrics())["ari_agent_agent_away_seconds_count"]
+        before = (await stage.controller.metrics())[AWAY]
         await first.say(tone(FIRST_HZ, 1.0))
         await caller.audio.hears()
         await relay.cut()
@@ -83,7 +84,7 @@ async def test_the_caller_hears_the_agent_out_then_music_and_then_the_agent_agai
         loud = np.flatnonzero(np.abs(heard.astype(int)) > 100)
         assert longest_silence_ms(heard[loud[0] : until * 8]) <= LONGEST_PAUSE_MS
         assert longest_silence_ms(heard[-4000:]) >= 400, "the music is over"
-        assert (await stage.controller.metrics())["ari_agent_agent_away_seconds_count"] == before + 1
+        assert (await stage.controller.metrics())[AWAY] == before + 1
         await caller.hang_up()
     record = await stage.controller.ended_call(first.about["call_id"])
     assert record["disconnection_reason"] == "user_hangup"
