@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -121,7 +122,7 @@ async def test_a_call_whose_agent_is_away_can_be_ended_as_ever(stage: Stage, end
             answer = await stage.controller.post(f"/v2/transfer-call/{call_id}", {"to": "101"}, expect=200)
             assert answer.json["status"] == "succeeded"
             await caller.bye()
-            assert longest_silence_ms(as_sent(caller.audio.heard)[-4800:]) >= 500, "no music goes along"
+            assert time.monotonic() - caller.audio.heard[-1].time_s >= 0.5, "no music goes along"
         record = await stage.controller.ended_call(call_id)
     reasons = {"caller": "user_hangup", "api": "manual_stopped", "transfer": "call_transfer"}
     assert record["disconnection_reason"] == reasons[ends]
