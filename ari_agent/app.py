@@ -327,6 +327,7 @@ def _switchboard(
         trunks=trunks,
         caller_transfers=settings.caller_transfers,
         no_audio_after_s=settings.no_audio_after_s,
+        agent_redial_s=settings.agent_redial_s,
         trace=shared.trace,
         trace_numbers=settings.trace_numbers,
         prices=settings.prices,

@@ -146,6 +146,7 @@ class Settings(ProcessSettings):
     no_audio_after_s: float = Field(
         30, ge=0, le=86_400, description="how long a caller may send neither audio nor a sign of life; 0 = for ever"
     )
+    agent_redial_s: float = Field(15, ge=0, le=60, description="how long a lost audio agent is dialled again; 0 = not")
     webhook_url: Annotated[WebhookUrl | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="account-level webhook; an agent's own webhook_url replaces it"
     )

@@ -15,6 +15,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "artefacts/artefacts": ("api/test_artefacts", "spool, store and links together, as HTTP shows them"),
     "agents/frame_listener": ("agents/test_audio_socket", "what frames mean is told by what the socket hands on"),
     "agents/intake": ("agents/test_audio_socket", "long audio goes through it, and what comes behind that"),
+    "agents/read_pauses": ("agents/test_audio_socket", "an agent that sends too much, or a message that takes long"),
     "agents/llm_socket": ("agents/test_llm_connection", "the connection opens it: each of its ends is a scene there"),
     "agents/protocol": ("agents/test_noted_protocol", "the interface of both protocols, all of it used there"),
     "agents/schema/control_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
@@ -40,6 +41,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "console/one_call/cause_words": ("console/one_call/test_call_story", "two tables, which the sentences take"),
     "console/one_call/end_phase": ("console/one_call/test_call_story", "a part of the sentence"),
+    "calls/agent_absence": ("integration/test_lost_agent", "what a caller hears meanwhile, which Asterisk plays"),
     "calls/recording_peaks": ("console/one_call/test_call_sound", "what it reads, and how often, is told over HTTP"),
     "artefacts/artefact_response": ("api/test_artefacts", "parts and headers, as HTTP shows them"),
     "console/one_call/read_log": (

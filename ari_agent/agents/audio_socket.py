@@ -7,6 +7,7 @@ costs a third less per message than aiohttp (tests/benchmarks/README.md). Only f
         .connect(url)                  AgentReady follows as events.on_agent_ready()
         .send_audio(payload)           may be dropped when the agent does not read
         .send(message)                 is not
+        .renew(protocol)               after a loss; `connect` then dials again
 
 What the agent may do to us is bounded: messages to the protocol's max_message_bytes, fragments included; unread audio
 to BACKLOG_AUDIO_MESSAGES, then the oldest goes; what it sends to BURST_BYTES and BYTES_PER_S, then it is not read for a
@@ -31,6 +32,7 @@ from ari_agent.agents.frame_listener import SKIPPED_BYTES, FrameListener
 from ari_agent.agents.intake import Intake
 from ari_agent.agents.message import AgentMessage, Audio
 from ari_agent.agents.protocol import AgentProtocol
+from ari_agent.agents.read_pauses import ReadPauses
 from ari_agent.agents.round_trips import FIRST_PING_S, PING_EVERY_S, RoundTrips
 from ari_agent.agents.tcp_connection import TcpConnection, agent_url, tls_of
 from ari_agent.agents.token_bucket import TokenBucket
@@ -58,7 +60,6 @@ BYTES_PER_S: Final = 4 * 1024 * 1024
 To take in 1 MiB keeps the event loop busy for 17 to 38 ms.
 """
 
-_LOOK_AGAIN_S: Final = 0.25
 _WRITE_BUFFER_BYTES: Final = 16 * 1024
 _NORMAL_CODES: Final = frozenset({1000, 1001, 1005})
 """Normal closure, going away, no code given (RFC 6455 section 7.4.1): the agent is done, and nothing is wrong."""
@@ -91,7 +92,8 @@ class AudioSocket:
     """The websocket of one audio agent, from dialling to the end.
 
     messages_in, messages_out: counted without control frames. bad_messages: those that could not be understood.
-    audio_dropped: audio messages given up because the agent did not read.
+    audio_dropped: audio messages given up because the agent did not read. close_code: with which the agent has closed
+    its latest connection (1005: without one, 1006: it just vanished); None while it has not.
     """
 
     def __init__(
@@ -114,29 +116,42 @@ class AudioSocket:
         log: for what goes wrong; an adapter names the call.
         """
         self._log = log
-        self._bad = BadMessages()
-        self._intake = Intake(events.on_agent_audio, self._intake_busy)
-        self._listener: FrameListener | None = None
-        self._paused = False
-        self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
-        self._rest: asyncio.TimerHandle | None = None
-        self._on_round_trip = on_round_trip
-        self._ping_every_s = ping_every_s
-        self._round_trips = RoundTrips()
-        self._next_ping: asyncio.TimerHandle | None = None
-        self._protocol = protocol
         self._events = events
-        self._ping_idle_s = ping_idle_s
-        self._transport: WSTransport | None = None
-        self._connection = TcpConnection()
-        self._audio_type = _BINARY if protocol.audio_is_binary else _TEXT
-        self._backlog: deque[tuple[WSMsgType, bytes, bool]] = deque()  # type, message, whether it may be dropped
-        self._congested = False
-        self._closing = False
+        self._budget = budget or TokenBucket(BURST_BYTES, BYTES_PER_S)
+        self._ping_idle_s, self._ping_every_s = ping_idle_s, ping_every_s
+        self._on_round_trip = on_round_trip
+        self._bad = BadMessages()
+        self.close_code: int | None = None
         self._url = ""
         self.messages_in = 0
         self.messages_out = 0
         self.audio_dropped = 0
+        self._begin(protocol)
+
+    def _begin(self, protocol: AgentProtocol) -> None:
+        """Take what one connection alone has."""
+        self._protocol = protocol
+        self._audio_type = _BINARY if protocol.audio_is_binary else _TEXT
+        self._transport: WSTransport | None = None
+        self._connection = TcpConnection()
+        self._listener: FrameListener | None = None
+        self._pauses = ReadPauses(self._budget)
+        self._intake = Intake(self._events.on_agent_audio, self._intake_busy)
+        self._round_trips = RoundTrips()
+        self._next_ping: asyncio.TimerHandle | None = None
+        self._backlog: deque[tuple[WSMsgType, bytes, bool]] = deque()  # type, message, whether it may be dropped
+        self._congested = False
+        self._closing = False
+
+    def renew(self, protocol: AgentProtocol) -> None:
+        """Forget the connection that was lost, or was not made, so that `connect` makes another. The counters go on.
+
+        protocol: of the new connection.
+        """
+        self._stop_timers()
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+        self._begin(protocol)
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "open" if self.is_open else "not open"
@@ -150,7 +165,7 @@ class AudioSocket:
     @property
     def rests(self) -> bool:
         """Return whether the agent has sent so much that it is not read for a while."""
-        return self._rest is not None
+        return self._pauses.rests
 
     @property
     def is_open(self) -> bool:
@@ -293,6 +308,7 @@ class AudioSocket:
     def opened(self, transport: WSTransport) -> None:
         """Take the transport of a finished handshake, and send the opening messages."""
         self._transport = transport
+        self._pauses.begin(transport)
         transport.underlying_transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         if self._closing:
             transport.disconnect(graceful=False)
@@ -360,54 +376,35 @@ class AudioSocket:
             self.messages_out += 1
             self._transport.send(kind, message)  # may turn self._congested on again
 
-    def closed(self, code: int, reason: str) -> None:
+    def closed(self, transport: WSTransport, code: int, reason: str) -> None:
         """Tell the owner that the websocket is gone.
 
         code: the agent's; 1005 when it gave none, 1006 when it just vanished.
         """
-        for timer in (self._rest, self._next_ping):
-            if timer is not None:
-                timer.cancel()
+        if transport is not self._transport:  # of a connection before this one
+            return
+        self._stop_timers()
         if self._closing:
             return
+        self.close_code = code
         self._transport = None  # nothing can be sent any more
         error = None if code in _NORMAL_CODES else AgentLost(code, reason)
         self._intake.do(lambda: self._lost(error))  # after what the agent said last
 
+    def _stop_timers(self) -> None:
+        self._pauses.end()
+        if self._next_ping is not None:
+            self._next_ping.cancel()
+
     def came(self, size_bytes: int) -> None:
         """Count what the agent sent, every LOOK_EACH_BYTES; over the budget, stop reading for a while."""
-        if self._transport is None or self._closing:
-            return
-        rest_s = self._budget.take(size_bytes, asyncio.get_running_loop().time())
-        if rest_s and self._rest is None:
-            self._look_again_in(rest_s)
-            self._read_or_pause()
-
-    def _look_again_in(self, rest_s: float) -> None:
-        self._rest = asyncio.get_running_loop().call_later(min(rest_s, _LOOK_AGAIN_S), self._look_again)
-
-    def _look_again(self) -> None:
-        rest_s = self._budget.take(0, asyncio.get_running_loop().time())
-        if rest_s:
-            self._look_again_in(rest_s)
-            return
-        self._rest = None
-        self._read_or_pause()
+        if not self._closing:
+            self._pauses.came(size_bytes)
 
     def _intake_busy(self, busy: bool) -> None:
         if self._listener is not None:
             self._listener.wait_in_line(busy)
-        self._read_or_pause()
-
-    def _read_or_pause(self) -> None:
-        pause = self._rest is not None or self._intake.busy
-        if self._transport is None or pause == self._paused or self._transport.underlying_transport.is_closing():
-            return
-        self._paused = pause
-        if pause:
-            self._transport.underlying_transport.pause_reading()
-        else:
-            self._transport.underlying_transport.resume_reading()
+        self._pauses.wait(busy)
 
     def _new_listener(self) -> FrameListener:
         self._listener = FrameListener(self, self._protocol, self._events)

@@ -33,8 +33,8 @@ class FrameOwner(Protocol):
     def opened(self, transport: WSTransport) -> None:
         """Take the transport of a finished handshake."""
 
-    def closed(self, code: int, reason: str) -> None:
-        """Take note that the websocket is gone. code: 1005 when none was given, 1006 when it just vanished."""
+    def closed(self, transport: WSTransport, code: int, reason: str) -> None:
+        """Take note that this websocket is gone. code: 1005 when none was given, 1006 when it just vanished."""
 
     def text(self, text: bytes) -> None:
         """Take a whole text message. Raises: AgentCorruptPayload."""
@@ -127,8 +127,8 @@ class FrameListener(WSListener):
         self._owner.pong(frame.get_payload_as_bytes())  # while picows waits for a sign of life, it keeps pongs
         return True
 
-    def on_ws_disconnected(self, _transport: WSTransport) -> None:
-        self._owner.closed(self._code, self._reason)
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._owner.closed(transport, self._code, self._reason)
 
     def pause_writing(self) -> None:
         self._congested = True

@@ -9,7 +9,8 @@ Client role, `TwilioClient`: we are Twilio, the peer is the customer's agent.
 
 Server role, `TwilioServer`: we are what Twilio's <Stream> connects to.
 
-`start.customParameters` holds call_id, from, to, direction and every dynamic variable; `start.callSid` is our call_id.
+`start.customParameters` holds call_id, from, to, direction and every dynamic variable; `reconnected`, a "true", where
+the agent has had the call before, and was lost. `start.callSid` is our call_id.
 Audio is mu-law at 8 kHz as with Twilio, or whatever `start.mediaFormat` says: `audio/x-l16` is signed 16-bit
 little-endian PCM.
 
@@ -82,6 +83,8 @@ class TwilioClient:
             "to": facts.to_number,
             "direction": facts.direction,
         }
+        if facts.reconnected:
+            parameters["reconnected"] = "true"
         start = {
             "streamSid": self.stream_sid,
             "accountSid": ACCOUNT_SID,

@@ -6,6 +6,7 @@ an agent, everything that may pass:
     we -> agent   first, text   {"event_type":"metadata","metadata":{"call_id":...,"from_number":...,"to_number":...,
                                  "direction":"inbound","audio_encoding":"s16le","sample_rate":16000,
                                  "retell_llm_dynamic_variables":{...},"metadata":...}}
+                                 with "reconnected":true where you have had the call before, and were lost
                   binary        the caller's audio, no header, mono, in that encoding and rate; mostly 20 ms a message
                   text          {"event":"dtmf","dtmf":{"digit":"5","duration_ms":180}}
                                 {"event":"mark","mark":{"name":...}}      a mark of yours was heard, or cleared
@@ -19,8 +20,8 @@ an agent, everything that may pass:
                   {"event_type":"update","transcript":[...]}   what was said so far, for the call's record and for the
                                                            web client of a web call
                   {"event_type":"metadata","metadata":{...}}   for that client alone
-    close         1000          you hang up; 1001 and a close without a code are taken the same way
-                  anything else counts as a broken agent
+    close         1000          you hang up; a close without a code is taken the same way
+                  anything else counts as a lost agent, which is dialled again
 
 Server role, `WebServer`: a client dials us, as Retell's web SDK does (`/audio-websocket/{call_id}`). It sends audio
 and `ping`, and hears `clear`, `pong`, updates of the transcript and metadata.
@@ -80,6 +81,8 @@ class WebClient:
         }
         if facts.metadata is not None:
             metadata["metadata"] = facts.metadata
+        if facts.reconnected:
+            metadata["reconnected"] = True
         return (write_object({"event_type": "metadata", "metadata": metadata}),)
 
     def audio(self, payload: bytes) -> bytes:

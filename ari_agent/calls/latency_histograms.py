@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import Metric
 
 from ari_agent.calls.media.call_latency import Stretch
-from ari_agent.calls.media.call_media import LatencyMeasured, MediaEvent
+from ari_agent.calls.media.call_media import AgentBack, LatencyMeasured, MediaEvent
 
 AgentKind: TypeAlias = Literal["audio", "text"]
 
@@ -21,6 +21,8 @@ TURN_BUCKETS_S: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5,
 """People answer each other within 0.2 s and find 1 s long: fine where that is decided, coarse where it is lost."""
 ROUND_TRIP_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
 """From the same machine to the other side of the world."""
+AWAY_BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0)
+"""From a server behind a load balancer, which is dialled once, to one that starts for as long as it is waited for."""
 
 _PARTS: Final[dict[AgentKind, tuple[Stretch, ...]]] = {
     "audio": ("e2e",),
@@ -29,7 +31,7 @@ _PARTS: Final[dict[AgentKind, tuple[Stretch, ...]]] = {
 
 
 class LatencyHistograms:
-    """Two histograms: of the parts of a turn, and of the round trips to agents. Both in seconds."""
+    """Histograms in seconds: of the parts of a turn, round trips to agents, and absences of agents that came back."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
@@ -47,6 +49,14 @@ class LatencyHistograms:
             buckets=ROUND_TRIP_BUCKETS_S,
             registry=self._registry,
         )
+        self._absences = Histogram(
+            "ari_agent_agent_away_seconds",
+            "How long audio agents that were lost in a call were away, until they were reached again.",
+            ("agent",),
+            buckets=AWAY_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._absences.labels("audio")
         for kind, parts in _PARTS.items():
             self._round_trips.labels(kind)
             for part in parts:
@@ -66,6 +76,8 @@ class LatencyHistograms:
         def observe(event: MediaEvent) -> None:
             if isinstance(event, LatencyMeasured):
                 self.observe(kind, event)
+            elif isinstance(event, AgentBack):
+                self._absences.labels(kind).observe(event.away_ms / 1000)
             on_event(event)
 
         return observe

@@ -10,7 +10,7 @@ from ari_agent.calls.public_log.public_log import PublicLog
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.call import Call, CallDirection
-from ari_agent.contract.response_engine import PromptEngine
+from ari_agent.contract.response_engine import AudioWebsocketEngine, PromptEngine, ServedEngine
 from ari_agent.routing.agent_choice import engine_for_call
 from ari_agent.routing.variables import personal_engine
 
@@ -48,4 +48,11 @@ def new_media_spec(
         agent=agent,
         call=call,
         variables=variables if isinstance(engine, PromptEngine) else {},
+        redial_s=_redial_s(engine, services.agent_redial_s),
     )
+
+
+def _redial_s(engine: ServedEngine, usual_s: float) -> float:
+    """Return how long the agent is dialled again that is lost in mid-call. usual_s: where it does not say."""
+    own_ms = engine.audio_websocket_redial_ms if isinstance(engine, AudioWebsocketEngine) else None
+    return usual_s if own_ms is None else own_ms / 1000

@@ -35,6 +35,7 @@ from ari_agent.calls.call_requests import (
 )
 from ari_agent.calls.media.agent_background import make_ambient_sound
 from ari_agent.calls.media.call_media import (
+    AgentBack,
     AgentFailed,
     AgentHungUp,
     AgentReady,
@@ -249,6 +250,10 @@ class CallSession(ABC):
     async def _agent_is_ready(self, _: AgentReady) -> None:
         self._agent_ready.set()
 
+    async def _agent_back(self, event: AgentBack) -> None:
+        if self._record:
+            self._record.fault(f"The agent was lost, and there again after {event.away_ms / 1000:.1f} s: {event.why}")
+
     async def _agent_failed(self, event: AgentFailed) -> None:
         self._log.warning("agent failed: %s", event.message)
         await self._agent_gone(Teardown(event.reason, continues_in_dialplan=True, why=event.message))
@@ -423,6 +428,7 @@ class CallSession(ABC):
         **dict.fromkeys(OUTRIGHT_ENDS, _ended_outright),
         Teardown: _end,
         AgentReady: _agent_is_ready,
+        AgentBack: _agent_back,
         AgentFailed: _agent_failed,
         AgentHungUp: _agent_hung_up,
         TransferAsked: _agent_transfers,

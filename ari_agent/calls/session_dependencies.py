@@ -68,6 +68,7 @@ class SessionDependencies:
     latencies: observe how long the turns of all calls take.
     voice_ends: tells voice from noise for turns of audio agents; None where the level alone tells them.
     realtime: what agents whose model hears and speaks itself share; None where there is no server of such.
+    agent_redial_s: how long an audio agent that is lost in mid-call is dialled again, unless the agent says it itself.
     """
 
     ari: Ari
@@ -96,6 +97,7 @@ class SessionDependencies:
     latencies: LatencyHistograms = field(default_factory=LatencyHistograms)
     voice_ends: VoiceEnds | None = None
     realtime: RealtimeAgents | None = None
+    agent_redial_s: float = 0.0
     trunk_app: str | None = None
 
     @property

@@ -37,7 +37,6 @@ from ari_agent.calls.media.media_half import MediaHalf
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.speech_watch import SpeechLimits
 from ari_agent.calls.pending_answers import answer
-from ari_agent.calls.phone_call import PhoneCall
 from ari_agent.calls.recording_consent import consent_over
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import HandoffTold, MaxDurationReached, SessionEvent, TargetTold
@@ -48,13 +47,13 @@ from ari_agent.calls.transfer.asked_transfer import TellOutcome
 from ari_agent.calls.transfer.bridged_recording import BridgedRecording
 from ari_agent.calls.transfer.consultation import Consultation
 from ari_agent.calls.transfer.handoff_speech import synthesized
-from ari_agent.calls.transfer.hold_music import HoldMusic
 from ari_agent.calls.transfer.invite_transfer import InviteTransfer
 from ari_agent.calls.transfer.machine_detector import MachineDetector
 from ari_agent.calls.transfer.target_leg import Signalling, TargetLeg
 from ari_agent.calls.transfer.transfer_agent_call import TransferAgentCall
 from ari_agent.calls.transfer.transfer_agent_order import order_transfer_agent
 from ari_agent.calls.transfer.warm_transfer import HandoffParts, WarmTransfer
+from ari_agent.calls.waiting_call import WaitingCall
 from ari_agent.contract.call import CallDirection
 from ari_agent.contract.call_control import TransferOutcome, TransferRequest
 from ari_agent.contract.call_update import CallControl
@@ -79,7 +78,7 @@ _OF_THE_AGENT: Final = (
 """What means nothing to a call whose agent has left it to the two."""
 
 
-class TwoLegCall(PhoneCall):
+class TwoLegCall(WaitingCall):
     """One phone call, with the target of its transfer; see the table above."""
 
     _ring_duration_ms = _DEFAULT_RING_MS
@@ -89,7 +88,6 @@ class TwoLegCall(PhoneCall):
         self, services: SessionDependencies, *, call_id: str, channel_id: str, sip_call_id: str | None = None
     ) -> None:
         super().__init__(services, call_id=call_id, channel_id=channel_id, sip_call_id=sip_call_id)
-        self._hold_music = HoldMusic(services.ari)
         self._voice: MediaSession | None = None
         self._spec: MediaSpec | None = None
         self._bridged_recording: BridgedRecording | None = None
@@ -429,7 +427,7 @@ class TwoLegCall(PhoneCall):
             await super()._release_caller_leg()
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
-        **PhoneCall.effects,
+        **WaitingCall.effects,
         Teardown: _end,
         CallerGone: _caller_gone,
         ChannelHangupRequest: _caller_gone,

@@ -86,6 +86,8 @@ class AudioWebsocketEngine(ContractModel):
     audio_websocket_subprotocols: offered as `Sec-WebSocket-Protocol`, in order of preference; at most 8.
     audio_websocket_auth_token: signs the URL as dialled, in the header `X-Twilio-Signature`, as Twilio does with the
     account's auth token. The API never answers it: `as_json` leaves it out, and `with_token` puts it back.
+    audio_websocket_redial_ms: how long an agent that is lost in mid-call is dialled again; 0: not at all, None: as long
+    as the controller's settings say.
     """
 
     type: Literal["audio-websocket"]
@@ -98,6 +100,7 @@ class AudioWebsocketEngine(ContractModel):
     )
     audio_websocket_subprotocols: Annotated[Many[Subprotocol], Field(min_length=1, max_length=8)] | None = None
     audio_websocket_auth_token: AuthToken | None = Field(default=None, exclude=True, repr=False)
+    audio_websocket_redial_ms: Annotated[int, Field(strict=True, ge=0, le=60_000), INTEGRAL] | None = None
 
     def handshake_headers(self) -> dict[str, str]:
         """Return the headers that the agent wants with the websocket's handshake."""

@@ -145,7 +145,7 @@ class _NotedOutput:
     def __init__(self, output: CallerOutput, wire: WireLog) -> None:
         self._output, self._wire = output, wire
         self.mark, self.clear, self.tell = output.mark, output.clear, output.tell
-        self.pause_recording = output.pause_recording
+        self.pause_recording, self.agent_is_away = output.pause_recording, output.agent_is_away
 
     @property
     def shows_updates(self) -> bool:

@@ -49,6 +49,11 @@ def test_metadata_that_was_not_given_is_left_out() -> None:
     assert "metadata" not in json.loads(metadata)["metadata"]
 
 
+def test_an_agent_that_had_the_call_before_is_told_so() -> None:
+    (metadata,) = WebClient(CallFacts("c", "1", "2", "outbound", reconnected=True)).opening()
+    assert json.loads(metadata)["metadata"]["reconnected"] is True
+
+
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [

@@ -98,6 +98,7 @@ async def test_a_card_number_is_left_nowhere(tmp_path: Path) -> None:
             "ANALYSIS_MODEL": "small",
             "ANALYSIS_URL": models.url,
             "LOG_LEVEL": "debug",
+            "AGENT_REDIAL_S": "0",
         }
         async with controller_alone(tmp_path, careless_agent, **settings) as (controller, agent_id):
             await controller.request("PATCH", f"/update-agent/{agent_id}", {**STRICT, "recording": "on"})

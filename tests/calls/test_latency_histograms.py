@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ari_agent.calls.latency_histograms import LatencyHistograms
-from ari_agent.calls.media.call_media import AgentReady, LatencyMeasured, MediaEvent
+from ari_agent.calls.media.call_media import AgentBack, AgentReady, LatencyMeasured, MediaEvent
 
 
 def samples(histograms: LatencyHistograms) -> dict[tuple[str, str, str, str], float]:
@@ -22,6 +22,7 @@ def test_every_label_is_there_before_any_call() -> None:
         [("audio", "e2e"), ("text", "e2e"), ("text", "asr"), ("text", "llm"), ("text", "tts"), ("text", "queue")], 0
     )
     assert found["ari_agent_agent_round_trip_seconds_count", "audio", "", ""] == 0
+    assert found["ari_agent_agent_away_seconds_count", "audio", "", ""] == 0
 
 
 def test_a_measurement_is_observed_in_seconds_and_passed_on() -> None:
@@ -31,6 +32,7 @@ def test_a_measurement_is_observed_in_seconds_and_passed_on() -> None:
         AgentReady(),
         LatencyMeasured("e2e", 650.0),
         LatencyMeasured("llm_websocket_network_rtt", 12.0),
+        AgentBack(400, 2, "reset"),
     ]
     for event in events:
         on_event(event)
@@ -40,6 +42,7 @@ def test_a_measurement_is_observed_in_seconds_and_passed_on() -> None:
     assert found[f"{turns}_sum", "audio", "e2e", ""] == 0.65
     assert (found[f"{turns}_bucket", "audio", "e2e", "0.6"], found[f"{turns}_bucket", "audio", "e2e", "0.7"]) == (0, 1)
     assert (found[f"{trips}_bucket", "audio", "", "0.01"], found[f"{trips}_bucket", "audio", "", "0.02"]) == (0, 1)
+    assert found["ari_agent_agent_away_seconds_sum", "audio", "", ""] == 0.4
     assert found[f"{turns}_count", "text", "e2e", ""] == 0
 
 

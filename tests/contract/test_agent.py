@@ -10,6 +10,7 @@ from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.response_engine import AUTH_TOKEN
 from tests.contract.samples import AUDIO, CUSTOM_LLM
 
+REDIAL = "audio_websocket_redial_ms"
 DEFAULTS = {
     "voice_temperature": 1,
     "voice_speed": 1,
@@ -243,6 +244,20 @@ def test_older_voicemail_keys_become_an_action() -> None:
     assert action(enable_voicemail_detection=True) == {"type": "hangup"}
     assert action(enable_voicemail_detection=True, voicemail_message="Bye") == {"type": "static_text", "text": "Bye"}
     assert action(enable_voicemail_detection=False, voicemail_message="Bye") is None
+
+
+@pytest.mark.parametrize(("given", "taken"), [(0, 0), (60_000, 60_000), (None, None), (2500.0, 2500)])
+def test_how_long_a_lost_agent_is_dialled_again_is_its_own_affair(given: float | None, taken: int | None) -> None:
+    engine = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example/", REDIAL: given}
+    agent = AgentCreate.model_validate({"response_engine": engine}).agent(agent_id="agent_1", now_ms=1)
+    assert agent.as_json()["response_engine"].get(REDIAL) == taken
+
+
+@pytest.mark.parametrize("given", [-1, 60_001, True, "15000", 0.5])
+def test_a_time_for_which_no_agent_is_dialled_again_is_refused(given: object) -> None:
+    engine = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example/", REDIAL: given}
+    with pytest.raises(ValidationError):
+        AgentCreate.model_validate({"response_engine": engine})
 
 
 def test_an_auth_token_is_stored_and_kept_but_never_answered() -> None:

@@ -14,7 +14,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -338,8 +338,12 @@ class AgentServer:
         encoding: str | None = None,
         refusal: Refusal | None = None,
         headers: Mapping[str, str] | None = None,
+        redial_ms: int | None = None,
     ) -> Agent:
-        """A new URL that plays this script; encoding and rate default to what the protocol defaults to."""
+        """A new URL that plays this script; encoding and rate default to what the protocol defaults to.
+
+        redial_ms: how long the controller dials it again when it is lost, else as its settings say.
+        """
         coded = encoding or ("mulaw" if protocol == "twilio" else "s16le")
         rate = rate_hz or (8000 if coded == "mulaw" else 16000)
         path = f"/agent-{len(self._agents) + 1}"
@@ -353,9 +357,15 @@ class AgentServer:
         }
         if headers:
             engine["audio_websocket_headers"] = dict(headers)
+        if redial_ms is not None:
+            engine["audio_websocket_redial_ms"] = redial_ms
         agent = Agent(url, engine, script, refusal)
         self._agents[path] = agent
         return agent
+
+    def known(self) -> Sequence[Agent]:
+        """All URLs, in the order in which they were made."""
+        return tuple(self._agents.values())
 
     async def _handshake(self, connection: ServerConnection, request: Request) -> Response | None:
         agent = self._agents.get(urlsplit(request.path).path)

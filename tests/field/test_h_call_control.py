@@ -99,7 +99,7 @@ async def test_more_than_64_digits_do_not_wait(stage: Stage) -> None:
 
 async def test_an_agent_that_is_lost_while_asterisk_stalls_strands_nobody(stage: Stage) -> None:
     logged = len(stage.controller.log_text())
-    async with stage.connected() as call:
+    async with stage.connected(redial_ms=0) as call:
         async with stalled(stage):
             call.agent.abort()
             record = await stage.controller.ended_call(call.call_id)

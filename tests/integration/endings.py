@@ -105,7 +105,7 @@ async def _inbound(stage: Stage, name: str, way: Way, each: int, per_second: flo
     number = stage.new_number()
     if not way.dials_nobody:
         script = way.script if way.script is listen else _once_answered(stage, way.script)
-        agent = stage.agents.agent(script, refusal=way.refusal)
+        agent = stage.agents.agent(script, refusal=way.refusal, redial_ms=0)
         number = await stage.import_number(await stage.create_agent(agent))
     pace: dict[str, Any] = {"calls": each, "at_once": each, "per_second": per_second, "timeout_s": 90}
     run = await stage.sipp.run(way.scenario, number, values=way.values, trace=False, **pace)

@@ -207,12 +207,15 @@ class Stage:
         number: Mapping[str, Any] | None = None,
         headers: Sequence[tuple[str, str]] = (),
         muted: bool = False,
+        redial_ms: int | None = None,
     ) -> AsyncIterator[Connected]:
         """A caller through to a new agent on a new number; hung up at the end.
 
-        agent, number: fields of those objects. muted: the caller sends no RTP.
+        agent, number: fields of those objects. muted: the caller sends no RTP. redial_ms: see AgentServer.agent.
         """
-        server_agent = self.agents.agent(script, protocol=protocol, rate_hz=rate_hz, encoding=encoding)
+        server_agent = self.agents.agent(
+            script, protocol=protocol, rate_hz=rate_hz, encoding=encoding, redial_ms=redial_ms
+        )
         agent_id = await self.create_agent(server_agent, **(agent or {}))
         dialled = await self.import_number(agent_id, **(number or {}))
         async with self.caller() as caller:

@@ -88,7 +88,7 @@ async def test_a_lost_connection_is_error_llm_websocket_lost_connection(stage: S
         await asyncio.sleep(0.3)
         call.abort()
 
-    record = await outcome(stage, stage.agents.agent(die, protocol=protocol))
+    record = await outcome(stage, stage.agents.agent(die, protocol=protocol, redial_ms=0))
     assert record["disconnection_reason"] == "error_llm_websocket_lost_connection"
 
 
@@ -98,7 +98,7 @@ async def test_a_close_code_that_means_failure_is_a_lost_connection(stage: Stage
         await asyncio.sleep(0.3)
         await call.close(code)
 
-    record = await outcome(stage, stage.agents.agent(fail))
+    record = await outcome(stage, stage.agents.agent(fail, redial_ms=0))
     assert record["disconnection_reason"] == "error_llm_websocket_lost_connection"
 
 
@@ -108,7 +108,7 @@ async def test_a_normal_close_is_the_agent_hanging_up(stage: Stage, code: int) -
         await asyncio.sleep(0.3)
         await call.close(code)
 
-    record = await outcome(stage, stage.agents.agent(leave))
+    record = await outcome(stage, stage.agents.agent(leave, redial_ms=0))
     assert record["disconnection_reason"] == "agent_hangup"
     assert record["call_status"] == "ended"
 
@@ -170,7 +170,7 @@ async def test_the_caller_of_an_agent_that_dies_hears_a_sentence_not_dead_air(st
         await call.hears_on(0.3)
         call.abort()
 
-    number = await stage.import_number(await stage.create_agent(stage.agents.agent(die)))
+    number = await stage.import_number(await stage.create_agent(stage.agents.agent(die, redial_ms=0)))
     async with stage.caller() as caller:
         await caller.call(number)
         await caller.bye(timeout_s=20)

@@ -129,7 +129,7 @@ async def test_nothing_of_a_call_is_left_a_second_after_it(stage: Stage) -> None
     await asyncio.sleep(1.0)
     before = stage.controller.open_files()
     for ending in ("caller", "api", "agent", "agent dies"):
-        async with stage.connected() as call:
+        async with stage.connected(redial_ms=0) as call:
             await call.agent.hears_on(0.2)
             if ending == "caller":
                 await call.caller.hang_up()

@@ -79,7 +79,7 @@ async def test_a_refer_and_what_came_of_it(stage: Stage, plan: ReferPlan, outcom
     ],
 )
 async def test_who_of_us_hung_up(stage: Stage, ends: str, last: str, hangup: Record) -> None:
-    async with stage.connected() as call:
+    async with stage.connected(redial_ms=0) as call:
         if ends == "api":
             await stage.controller.post(f"/v2/stop-call/{call.call_id}", {"q850_cause": 42}, expect=204)
         elif ends == "agent":

@@ -72,7 +72,10 @@ class MediaFormat(Message):
 
 
 class StartFacts(Message):
-    """What is known of the call. custom_parameters: call_id, from, to, direction and the dynamic variables."""
+    """What is known of the call. custom_parameters: call_id, from, to, direction and the dynamic variables.
+
+    And `reconnected`, which is "true", where the agent has had the call before, on a connection that was lost.
+    """
 
     stream_sid: Annotated[str, Field(alias="streamSid")]
     account_sid: Annotated[str, Field(alias="accountSid")]

@@ -40,6 +40,12 @@ class CallerOutput(Protocol):
     def pause_recording(self, paused: bool) -> bool:
         """Record silence from now on, or end that. False: the call is not recorded."""
 
+    def agent_is_away(self, away: bool) -> None:
+        """Take note that the agent is lost and dialled again, or is there again.
+
+        What it has said is played to its end; it is not waited for, and what it says next is another stream.
+        """
+
     @property
     def shows_updates(self) -> bool:
         """Whether the user has a screen that asked for `update` messages."""

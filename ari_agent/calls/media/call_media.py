@@ -65,11 +65,32 @@ class MediaSpec:
     consent: bytes = field(default=b"", repr=False)
     variables: Mapping[str, str] = field(default_factory=dict)
     realtime: RetellLlm | None = None
+    redial_s: float = 0.0
+    reconnected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgentReady:
     """The agent's websocket is open and has been told about the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAway:
+    """The agent is lost in mid-call and dialled again; AgentBack follows, or AgentFailed. why: for logs."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentBack:
+    """An agent that was lost is connected again. away_ms: for how long it was lost. why: as AgentAway told.
+
+    attempts: how often it was dialled meanwhile.
+    """
+
+    away_ms: int
+    attempts: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +260,8 @@ ForLogAlone: TypeAlias = MessagePassed | TurnStep | ModelStep
 
 MediaEvent: TypeAlias = (
     AgentReady
+    | AgentAway
+    | AgentBack
     | AgentFailed
     | AgentHungUp
     | TransferAsked

@@ -74,6 +74,7 @@ class MediaHalf(CallerOutput):
         self._listener: HearCall | None = None
         self._tap: CallTap | None = None
         self._hears_machine = False  # instead of a caller
+        self._lacks_agent = False  # which is lost, and dialled again
         self._sentence_since_s: float | None = None  # while the caller hears that the call is recorded
         self._closing: asyncio.Task[None] | None = None
         self._cut_short = asyncio.Event()
@@ -197,6 +198,18 @@ class MediaHalf(CallerOutput):
             case KeyPressed():
                 self._turns.key_pressed(self._loop.time())
 
+    def agent_is_away(self, away: bool) -> None:
+        """Measure no turn and no silence while the agent is dialled again. See CallerOutput."""
+        self._lacks_agent = away
+        now_s = self._loop.time()
+        if away:
+            self._turns.pause(now_s)
+            self._end_stream()
+        else:
+            self._mute(self._is_away)  # silence is counted anew
+            if not (self._is_away or self._hears_machine):
+                self._turns.resume(now_s)
+
     async def close(self, *, drain: bool = False) -> None:
         """End it all: the agent is told, and every socket, task and timer of ours is gone within 1 s.
 
@@ -239,7 +252,7 @@ class MediaHalf(CallerOutput):
 
     def _look_for_silence(self, now_s: float, *, spoken_s: float, has_received: bool) -> None:
         """Report silence that ends the call; to be called about once a second. See SilenceWatch.look."""
-        if self._started_s is None or self._is_away or self._closing is not None:
+        if self._started_s is None or self._is_away or self._lacks_agent or self._closing is not None:
             return
         for event in self._silence.look(now_s, started_s=self._started_s, spoken_s=spoken_s, has_received=has_received):
             self._on_event(event)
@@ -315,6 +328,10 @@ class MediaHalf(CallerOutput):
     @abstractmethod
     def _mute(self, muted: bool) -> None:
         """Let the agent hear silence if muted, otherwise the caller again."""
+
+    @abstractmethod
+    def _end_stream(self) -> None:
+        """Let what the agent says next be another stream, which does not continue what it has said."""
 
     @property
     @abstractmethod

@@ -154,6 +154,9 @@ class MediaSession(MediaHalf):
     def _mute(self, muted: bool) -> None:
         self._bridge.mute(muted)
 
+    def _end_stream(self) -> None:
+        self._bridge.encoding.clear()
+
     def command(self, command: Command) -> None:
         """Obey a command. See MediaHalf."""
         if isinstance(self._bridge, RecordedBridge) and isinstance(command, CallerBack | TargetListens):

@@ -88,11 +88,12 @@ class SocketLeg(ABC):
         if not self._socket.is_open:
             self._talking.cancel()
         await self._socket.close()
+        self._talking.cancel()  # it may wait for a loss, which does not come any more
         await asyncio.wait([self._talking])
 
     @abstractmethod
     async def _talk(self) -> None:
-        """Dial the agent, and wait until its websocket is gone."""
+        """Dial the agent, and wait until its websocket is gone, for good. Is cancelled by `close`."""
 
     def _hung_up(self, q850_cause: int) -> None:
         if not self._gone:

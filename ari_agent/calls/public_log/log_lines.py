@@ -22,6 +22,8 @@ from ari_agent.calls.call_requests import (
     UpdateRequested,
 )
 from ari_agent.calls.media.call_media import (
+    AgentAway,
+    AgentBack,
     AgentFailed,
     AgentHungUp,
     AgentReady,
@@ -136,6 +138,8 @@ LINES: Final[Mapping[type, Line]] = {
     LatencyMeasured: Line("latency", _latency),
     MediaMeasured: Line("media_quality", lambda event: (_json(event.quality), None)),
     AgentReady: Line("agent_connected"),
+    AgentAway: Line("agent_lost", lambda event: ({}, event.why)),
+    AgentBack: Line("agent_reconnected", lambda event: ({"away_ms": event.away_ms, "attempts": event.attempts}, None)),
     AgentFailed: Line("agent_failed", lambda event: ({"reason": event.reason.value}, event.message)),
     AgentHungUp: Line("agent_hung_up", lambda event: ({"q850_cause": event.q850_cause}, None)),
     TransferAsked: _command("agent", "transfer"),

@@ -111,7 +111,9 @@ class TransferAgentCall(CallSession):
         self._log.info("transfer agent is called", extra={"agent_id": order.agent.agent_id})
         self._advance(Routed())
         await self._save()
-        spec = replace(await self._media_spec(order.agent, order.call), metadata=order.metadata)
+        spec = await self._media_spec(order.agent, order.call)
+        # A target who hears nothing hangs up: the caller is better off with their own agent at once.
+        spec = replace(spec, metadata=order.metadata, redial_s=0.0)
         media = self.media = self.voice = MediaSession(
             spec,
             rtp=services.rtp,

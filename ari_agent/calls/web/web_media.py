@@ -111,6 +111,10 @@ class WebMedia(MediaHalf):
         if not muted:
             self._spoken_s = self._loop.time()
 
+    def _end_stream(self) -> None:
+        if self._to_user is not None:
+            self._to_user.reset()
+
     def _give_recording(self) -> None:
         self._recording_timer = self._loop.call_later(GIVE_EACH_S, self._give_recording)
         if self._recording is not None:

@@ -38,6 +38,9 @@ class Ears:
     def pause_recording(self, paused: bool) -> bool:
         raise AssertionError
 
+    def agent_is_away(self, away: bool) -> None:
+        raise AssertionError
+
 
 def sound(number: int, end_ms: int, *, is_paused: bool = False) -> PlaySound:
     """100 ms, of which every sample names the millisecond that it ends in."""

@@ -68,6 +68,9 @@ class Phone:
         self.told.append("pause" if paused else "resume")
         return self.is_recorded
 
+    def agent_is_away(self, away: bool) -> None:
+        raise AssertionError
+
 
 def spec(engine: Any, **more: Any) -> MediaSpec:
     made = {"agent_id": "agent_1", "version": 0, "is_published": False, "last_modification_timestamp": 0}

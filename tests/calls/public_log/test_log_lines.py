@@ -11,6 +11,8 @@ import pytest
 from ari_agent.asterisk.events import Channel, ChannelDtmfReceived, ChannelHold, ChannelUnhold, StasisEnd
 from ari_agent.calls.call_requests import DtmfRequested, ShuttingDown, StopRequested, TransferRequested, UpdateRequested
 from ari_agent.calls.media.call_media import (
+    AgentAway,
+    AgentBack,
     AgentFailed,
     AgentHungUp,
     AgentReady,
@@ -66,6 +68,11 @@ def future() -> Any:
 @pytest.mark.parametrize(
     ("happened", "line"),
     [
+        (AgentAway("close code 1006"), {"event": "agent_lost", "content": "close code 1006"}),
+        (
+            AgentBack(400, 2, "close code 1006"),
+            {"event": "agent_reconnected", "away_ms": 400, "attempts": 2},
+        ),
         (
             MessagePassed("received", b'{"event":"mark"}'),
             {

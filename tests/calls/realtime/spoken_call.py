@@ -49,6 +49,9 @@ class Ears(CallerOutput):
     def pause_recording(self, paused: bool) -> bool:
         return False
 
+    def agent_is_away(self, away: bool) -> None:
+        raise AssertionError
+
     @property
     def shows_updates(self) -> bool:
         return False
