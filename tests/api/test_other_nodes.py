@@ -82,7 +82,8 @@ async def pair(start_api: StartApi, store: Store, http: aiohttp.ClientSession) -
         )
         for number, api in enumerate(apis, 1)
     ]
-    return Pair(*apis, *boards, store, nodes)
+    [one, two], [board_of_one, board_of_two] = apis, boards
+    return Pair(one, two, board_of_one, board_of_two, store, nodes)
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), REQUESTS)
@@ -162,7 +163,7 @@ async def test_one_that_hangs_is_not_waited_for_for_ever_and_may_have_done_it(pa
         raise AssertionError("the call is not here")
 
     impatient = web.Application()
-    impatient[DEPENDENCIES] = pair.one.app[DEPENDENCIES]  # type: ignore[index]
+    impatient[DEPENDENCIES] = pair.one.app[DEPENDENCIES]
     impatient.router.add_post("/v2/transfer-call/{call_id}", by_its_node(never, 0.3))
     async with TestClient(TestServer(impatient)) as client:
         answer = await client.post(f"/v2/transfer-call/{CALL}", json={"to": "+14155550100"})

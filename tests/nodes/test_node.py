@@ -178,7 +178,7 @@ class _Pooled(OwnSession):
     async def write(self, job: T) -> T:  # type: ignore[override]
         await super().close()
         self._connection = await self._engine.connect()
-        return await super().write(job)  # type: ignore[arg-type, return-value]
+        return await super().write(job)  # type: ignore[arg-type]
 
 
 async def test_a_pooler_in_transaction_mode_is_named(shared_url: str, shared_store: Store) -> None:
