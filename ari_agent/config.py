@@ -398,9 +398,7 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
 def _nearest(name: str) -> str | None:
     """The setting whose name is so like this one that it must be meant; None where there is none."""
     near = difflib.get_close_matches(name.lower(), Settings.model_fields, cutoff=0.66)
-    return min(
-        near, key=lambda each: each[0] != name[0].lower(), default=None
-    )  # who abbreviates keeps the first letter
+    return min(near, key=lambda each: each[0] != name[0].lower(), default=None)  # short forms keep the first letter
 
 
 def _check_names(variables: Iterable[str]) -> None:
