@@ -229,7 +229,6 @@ async def _shared(
     await records.close_abandoned(now_ms())
     prompts = await stack.enter_async_context(opened_prompts(settings, store, http))
     speech = await stack.enter_async_context(started_speech(settings, http, prompts))
-    voice_ends = stack.enter_context(opened_voice_ends())
     database = DatabaseWatch(store.probe)
     beside("database watch", database.run())
     dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
@@ -246,7 +245,7 @@ async def _shared(
         prompts=prompts,
         realtime=realtime_agents(settings, store, http),
         consents=ConsentSentences(speech, settings.sounds_dir),
-        voice_ends=voice_ends,
+        voice_ends=stack.enter_context(opened_voice_ends()),
         dial_guard=dial_guard,
         trace=trace,
         analyses=analyses,

@@ -58,12 +58,11 @@ async def test_a_second_controller_on_one_file_does_not_start(tmp_path: Path) ->
     hold = "import sys, time; from ari_agent.nodes.only_process import only_process; from pathlib import Path\n"
     hold += "with only_process(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     command = [sys.executable, "-c", hold, str(tmp_path / "calls.db")]
-    holder = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: ASYNC220 -- nothing else runs here
-    assert holder.stdout and holder.stdout.readline() == b"held\n"
     settings = Settings(database_url=f"sqlite:///{tmp_path}/calls.db")
-    with pytest.raises(ConfigurationError, match=r"^ARI_AGENT_DATABASE_URL: another controller serves .*calls\.db"):
-        async with opened_store(settings):
-            raise AssertionError("it has begun")
-    assert not (tmp_path / "calls.db").exists(), "nor does it touch the database"
-    holder.kill()
-    holder.communicate()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:  # noqa: ASYNC220 -- nothing else runs here
+        assert holder.stdout and holder.stdout.readline() == b"held\n"
+        with pytest.raises(ConfigurationError, match=r"^ARI_AGENT_DATABASE_URL: another controller serves .*calls\.db"):
+            async with opened_store(settings):
+                raise AssertionError("it has begun")
+        assert not (tmp_path / "calls.db").exists(), "nor does it touch the database"
+        holder.kill()

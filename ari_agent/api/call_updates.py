@@ -157,6 +157,19 @@ ROUTES: Final = (
     ),
     delete("/v2/delete-call/{call_id}", delete_call, 204, refuses=[400]),
     put("/rerun-call-analysis/{call_id}", rerun_call_analysis, answers=Call, refuses=[400, 502]),
-    post("/v2/listen-live-call/{call_id}", listen_live, answers=Success, refuses=[400, 501]),
-    post("/v2/take-over-live-call/{call_id}", take_over_live, takes=TakeOver, answers=Success, refuses=[501]),
+    post(
+        "/v2/listen-live-call/{call_id}",
+        listen_live,
+        answers=Success,
+        refuses=[400, 501],
+        live_within_s=LIVE_WITHIN_S,
+    ),
+    post(
+        "/v2/take-over-live-call/{call_id}",
+        take_over_live,
+        takes=TakeOver,
+        answers=Success,
+        refuses=[501],
+        live_within_s=LIVE_WITHIN_S,
+    ),
 )

@@ -49,6 +49,8 @@ class Node:
         self._dead = DeadNodes(pace)
         self._on_fenced: list[OnFenced] = []
         self._session: NodeSession | None = None
+        self._own_id: int | None = None
+        """The node that we are, or come back as; None where we have to join."""
         self._is_away = False
         self._settled_s = 0.0
         self._seen: Sequence[SeenNode] = ()
@@ -58,7 +60,10 @@ class Node:
 
     @property
     def node_id(self) -> int | None:
-        """The id of its row; None before it has joined. It becomes another one when the node was fenced."""
+        """The id of its row; None before it has joined. When the node was fenced, it stays until it has joined anew.
+
+        What is written meanwhile of calls that were taken over is so written by the node that has lost them.
+        """
         return self._store.node_id
 
     @property
@@ -96,7 +101,7 @@ class Node:
         session = await self._open()
         asked_s = self._lease.now_s()
         try:
-            self._store.node_id = await session.join(self._about, self.load())
+            self._own_id = self._store.node_id = await session.join(self._about, self.load())
         except BaseException:
             await session.close()
             raise
@@ -117,13 +122,13 @@ class Node:
 
     async def leave(self) -> None:
         """Be a node no more: what this one has begun has ended."""
-        if self._session is None or self.node_id is None:
+        if self._session is None or self._own_id is None:
             return
         session, self._session = self._session, None
         try:
-            await session.remove(self.node_id)
+            await session.remove(self._own_id)
         except StoreError as error:
-            log.warning("another node will find that this one has gone: %s", error, extra={"node_id": self.node_id})
+            log.warning("another node will find that this one has gone: %s", error, extra={"node_id": self._own_id})
         self._store.node_id = None
         await session.close()
 
@@ -141,39 +146,39 @@ class Node:
             await self._lost(error)
 
     async def _beat_in(self, session: NodeSession) -> None:
-        if self.node_id is None:
+        if (own_id := self._own_id) is None:
             raise StoreError("not joined")
         asked_s = self._lease.now_s()
-        if not await session.beat(self.node_id, "draining" if self.is_draining() else "serving", self.load()):
-            await self._fenced()
+        if not await session.beat(own_id, "draining" if self.is_draining() else "serving", self.load()):
+            await self._fenced(own_id)
             return
         self._lease.confirm(asked_s)
         self._seen, up_ms = await session.seen()
         self._seen_s = time.monotonic()
         is_settled = self._seen_s >= self._settled_s and up_ms >= 1000 * self._pace.grace_s
-        await self._dead.look(session, self.node_id, self._seen, is_settled=is_settled)
+        await self._dead.look(session, own_id, self._seen, is_settled=is_settled)
 
     async def _come_back(self) -> NodeSession | None:
         """Return a new session for the node that we are; None: not yet, or we have joined as another one."""
-        if self.node_id is None:
+        if (own_id := self._own_id) is None:
             await self.join()
             return self._session
-        session = await self._open(self.node_id)
+        session = await self._open(own_id)
         self._settled_s = time.monotonic() + self._pace.grace_s
         asked_s = self._lease.now_s()
         try:
-            found = await session.come_back(self.node_id, self._about)
+            found = await session.come_back(own_id, self._about)
         except BaseException:
             await session.close()
             raise
         if found is not Return.WELCOME:
             await session.close()
             if found is Return.FENCED:
-                await self._fenced()
+                await self._fenced(own_id)
             return self._session
         self._lease.confirm(asked_s)
         self._session, self._is_away = session, False
-        log.info("the database is back, and this node is what it was", extra={"node_id": self.node_id})
+        log.info("the database is back, and this node is what it was", extra={"node_id": own_id})
         return session
 
     async def _open(self, node_id: int | None = None) -> NodeSession:
@@ -185,16 +190,15 @@ class Node:
             raise
         return session
 
-    async def _fenced(self) -> None:
+    async def _fenced(self, lost_id: int) -> None:
         """Give up all that we had, and join as a new node."""
         self._lease.doubt()
-        lost_id = self.node_id
         log.error("another node has taken over what this one had, which gives it up", extra={"node_id": lost_id})
         await self._let_go()
-        self._store.node_id = None
+        self._own_id = None
         for give_up in self._on_fenced:
             try:
-                await give_up(lost_id or 0)
+                await give_up(lost_id)
             except Exception:  # what others have to give up is given up all the same
                 log.exception("not all was given up that another node has taken over", extra={"node_id": lost_id})
         await self.join()

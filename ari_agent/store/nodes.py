@@ -30,9 +30,10 @@ _LOST: Final = "lost"
 _NOW_MS: Final = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1000, sa.BigInteger)
 _TRY: Final = sa.text("SELECT pg_try_advisory_lock(:locks, :node_id)").bindparams(locks=_LOCKS)
 _UNLOCK: Final = sa.text("SELECT pg_advisory_unlock(:locks, :node_id)").bindparams(locks=_LOCKS)
-_UP_MS: Final = sa.text(
-    "SELECT CAST(1000 * extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) AS bigint)"
-)
+_STARTED_MS: Final = sa.cast(sa.extract("epoch", sa.func.pg_postmaster_start_time()) * 1000, sa.BigInteger)
+_ALL: Final = sa.select(
+    nodes, (_NOW_MS - nodes.c.heartbeat_ms).label("age_ms"), (_NOW_MS - _STARTED_MS).label("up_ms")
+).order_by(nodes.c.node_id)
 _HOLDERS: Final = sa.text(
     "SELECT held.objid::bigint AS node_id, held.pid, activity.application_name AS name FROM pg_locks held"
     " LEFT JOIN pg_stat_activity activity ON activity.pid = held.pid"
@@ -141,12 +142,13 @@ class NodeSession:
         """Say that the node lives, and how busy it is. False: it is in its row no more."""
 
         def write(connection: sa.Connection) -> bool:
-            if _backend_pid(connection) != self._pid:
+            beat = _this(node_id).values(state=state, **_beat_values(load)).returning(sa.func.pg_backend_pid())
+            if (pid := connection.execute(beat).scalar()) not in (None, self._pid):
                 raise StoreError(
                     "the session changes from one transaction to the next: a pooler in transaction mode is between; "
                     "connect to PostgreSQL itself, or to a pooler in session mode"
                 )
-            return connection.execute(_this(node_id).values(state=state, **_beat_values(load))).rowcount == 1
+            return pid is not None
 
         return await self._session.write(write)
 
@@ -155,10 +157,9 @@ class NodeSession:
 
         def read(connection: sa.Connection) -> tuple[Sequence[SeenNode], int]:
             holders = {row.node_id: Holder(row.pid, row.name) for row in connection.execute(_HOLDERS).all()}
-            age = (_NOW_MS - nodes.c.heartbeat_ms).label("age_ms")
-            rows = connection.execute(sa.select(nodes, age).order_by(nodes.c.node_id)).all()
+            rows = connection.execute(_ALL).all()
             found = [SeenNode(row.node_id, _info(row), holders.get(row.node_id)) for row in rows]
-            return found, int(connection.execute(_UP_MS).scalar_one())
+            return found, rows[0].up_ms if rows else 0
 
         return await self._session.write(read)
 

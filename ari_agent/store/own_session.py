@@ -30,7 +30,7 @@ _SETTINGS = {
 
 
 class OwnSession:
-    """One connection, with one transaction at a time."""
+    """One connection, with one transaction at a time. Once one has failed, the session is over."""
 
     def __init__(self, url: URL, *, within_s: float) -> None:
         """Take where the database is, and how long the connection and each transaction may take, in seconds."""
@@ -40,6 +40,7 @@ class OwnSession:
         self._within_s = within_s
         self._turn = asyncio.Lock()
         self._connection: AsyncConnection | None = None
+        self._is_over = False
 
     async def open(self, name: str) -> None:
         """Connect. name: what the session is called in pg_stat_activity. Raises: StoreError."""
@@ -66,12 +67,13 @@ class OwnSession:
 
     async def _write(self, job: Callable[[sa.Connection], T]) -> T:
         async with self._turn:
-            if (connection := self._connection) is None:
+            if (connection := self._connection) is None or self._is_over:
                 raise StoreError("the connection to the database is closed")
             try:
                 async with asyncio.timeout(self._within_s), connection.begin():
                     return await connection.run_sync(job)
             except (SQLAlchemyError, OSError) as error:
+                self._is_over = True  # SQLAlchemy would connect again by itself, to a session that holds nothing
                 raise StoreError(f"the database failed: {one_line(error)}") from error
 
     async def close(self) -> None:

@@ -66,6 +66,7 @@ class LiveNode:
 
     async def _on_fenced(self, node_id: int) -> None:
         assert not self.node.may_act
+        assert self.store.node_id == node_id, "what is still written of its calls is recognised as its own"
         self.fenced.append(node_id)
 
 

@@ -119,7 +119,7 @@ async def test_when_the_database_was_away_all_come_back_as_who_they_were(join: J
         through = where.set(port=relay.port).render_as_string(False)
         pace = replace(QUICK, grace_s=3)
         one, two = await join("one", url=through, pace=pace), await join("two", url=through, pace=pace)
-        await until(lambda: one.names() == ["one", "two"])
+        await until(lambda: one.names() == two.names() == ["one", "two"])
         await relay.cut()
         await asyncio.sleep(QUICK.free_after_s + 0.5)
         assert one.node.may_act and (one.node_id, two.node_id) == (1, 2), "their calls go on meanwhile"
@@ -178,7 +178,7 @@ class _Pooled(OwnSession):
     async def write(self, job: T) -> T:  # type: ignore[override]
         await super().close()
         self._connection = await self._engine.connect()
-        return await super().write(job)  # type: ignore[arg-type, return-value]
+        return await super().write(job)  # type: ignore[arg-type]
 
 
 async def test_a_pooler_in_transaction_mode_is_named(shared_url: str, shared_store: Store) -> None:

@@ -41,35 +41,36 @@ def test_a_second_controller_is_told_what_would_be_right(tmp_path: Path) -> None
     (tmp_path / "same.db").symlink_to(database)
     with only_process(database):
         assert (tmp_path / "calls.db.lock").stat().st_mode & 0o777 == 0o600
-        second = held_by_another(tmp_path / "same.db")
-        assert first_line(second) == (
-            f"another controller serves {tmp_path}/same.db already: stop it, give this one a database of its own, or "
-            "let both share a PostgreSQL"
-        )
-        second.communicate()
-    assert first_line(held_by_another(database)) == "held", "the lock is gone with who held it"
+        with held_by_another(tmp_path / "same.db") as second:
+            assert first_line(second) == (
+                f"another controller serves {tmp_path}/same.db already: stop it, give this one a database of its own, "
+                "or let both share a PostgreSQL"
+            )
+    with held_by_another(database) as third:
+        assert first_line(third) == "held", "the lock is gone with who held it"
 
 
 def test_the_lock_falls_with_its_process_although_a_child_of_it_lives_on(tmp_path: Path) -> None:
-    killed = held_by_another(tmp_path / "calls.db", 20)
-    assert first_line(killed) == "held"
-    killed.kill()
-    killed.wait()
-    with only_process(tmp_path / "calls.db"):
-        pass
+    with held_by_another(tmp_path / "calls.db", 20) as killed:
+        assert first_line(killed) == "held"
+        killed.kill()
+        killed.wait()
+        with only_process(tmp_path / "calls.db"):
+            pass
 
 
 async def test_who_reads_is_not_kept_away(tmp_path: Path) -> None:
     database = tmp_path / "calls.db"
-    holder = held_by_another(database, 20)
-    assert await asyncio.to_thread(first_line, holder) == "held"
-    store = Store(f"sqlite:///{database}")
-    await store.open()
-    await store.probe()
-    await store.close()
-    assert await Store(f"sqlite:///{database}").try_out()
-    holder.kill()
-    holder.wait()
+    with held_by_another(database, 20) as holder:
+        assert await asyncio.to_thread(first_line, holder) == "held"
+        store = Store(f"sqlite:///{database}")
+        await store.open()
+        await store.probe()
+        await store.close()
+        look = Store(f"sqlite:///{database}")
+        assert await look.try_out()
+        await look.close()
+        holder.kill()
 
 
 def test_a_folder_that_is_not_there_is_sqlites_to_complain_about(tmp_path: Path) -> None:
