@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from typing import Final
 
 import aiohttp
 import pytest
@@ -19,13 +20,21 @@ from tests.fakes.sip_caller import CallFailed
 from tests.integration.stage import DIALPLAN, Stage, staged
 from tests.store.databases import Kept
 
-WITH_AGENT = """
-[from-trunk](+)
-exten = agent-by-name,1,Gosub(ari-agent-take,${EXTEN},1("agent_id=${PJSIP_HEADER(read,X-Agent-Id)},customer=Bob Smith"))
- same = n,Hangup()
-exten = agent-by-colon,1,Gosub(ari-agent-take,${EXTEN},1("agent_id=${PJSIP_HEADER(read,X-Agent-Id)},customer=a:b"))
+ARGUMENTS: Final = {
+    "plain": ("customer=Bob Smith,plan=gold", "Bob Smith"),
+    "colon": ("customer=a:b,plan=gold", "a:b"),
+    "quote": ('customer="Smith, Bob",plan=gold', "Smith, Bob"),
+    "backslash": ("customer=Smith\\\\, Bob,plan=gold", "Smith, Bob"),
+}
+"""As the dialplan has them, and the customer that they name."""
+WITH_AGENT: Final = "[from-trunk](+)\n" + "".join(
+    f"""
+exten = agent-{name},1,Set(ARI_AGENT_ARGUMENTS=agent_id=${{PJSIP_HEADER(read,X-Agent-Id)}},{arguments})
+ same = n,Gosub(ari-agent-take,${{EXTEN}},1)
  same = n,Hangup()
 """
+    for name, (arguments, _) in ARGUMENTS.items()
+)
 NODE_URL = re.compile(r"API listens .*node_url=(?P<url>\S+) process_number=(?P<number>\d)")
 STARTED = re.compile(r"controller started process_number=(?P<number>\d) pid=(?P<pid>\d+)")
 
@@ -74,15 +83,14 @@ async def calls_of(url: str) -> int:
         return sum(map(int, counts))
 
 
-@pytest.mark.parametrize("extension", ["agent-by-name", "agent-by-colon"])
-async def test_arguments_reach_whichever_controller_takes_the_call(stage: Stage, extension: str) -> None:
+@pytest.mark.parametrize("name", ARGUMENTS)
+async def test_arguments_reach_whichever_controller_takes_the_call(stage: Stage, name: str) -> None:
     agent = stage.agents.agent(echo)
     async with stage.caller() as caller:
-        await caller.call(extension, headers=[("X-Agent-Id", await stage.create_agent(agent))])
+        await caller.call(f"agent-{name}", headers=[("X-Agent-Id", await stage.create_agent(agent))])
         call_id = str((await agent.call()).about["call_id"])
-        customer = {"agent-by-name": "Bob Smith", "agent-by-colon": "a:b"}[extension]
         variables = (await stage.controller.call(call_id))["retell_llm_dynamic_variables"]
-        assert variables["customer"] == customer
+        assert (variables["customer"], variables["plan"]) == (ARGUMENTS[name][1], "gold")
         await caller.hang_up()
 
 
