@@ -133,8 +133,14 @@ async def test_two_are_one_api(tmp_path: Path, postgresql_database: str) -> None
 
 async def test_a_first_start_that_fails_ends_all_with_its_status(tmp_path: Path) -> None:
     nowhere = "postgresql+asyncpg://u:p@127.0.0.1:9/d"
-    usual = {"ari_url": "http://127.0.0.1:9/ari", "ari_username": "ari_agent", "ari_password": PASSWORD}
-    async with Controller(tmp_path, **usual, PROCESSES="2", DATABASE_URL=nowhere) as controller:
+    async with Controller(
+        tmp_path,
+        ari_url="http://127.0.0.1:9/ari",
+        ari_username="ari_agent",
+        ari_password=PASSWORD,
+        PROCESSES="2",
+        DATABASE_URL=nowhere,
+    ) as controller:
         with pytest.raises(RuntimeError, match="the controller ended with 2"):
             await controller.start()
         log = controller.log_text()
