@@ -24,7 +24,7 @@ ARGUMENTS: Final = {
     "plain": ("customer=Bob Smith,plan=gold", "Bob Smith"),
     "colon": ("customer=a:b,plan=gold", "a:b"),
     "quote": ('customer="Smith, Bob",plan=gold', "Smith, Bob"),
-    "backslash": ("customer=Smith\\\\, Bob,plan=gold", "Smith, Bob"),
+    "backslash": ("customer=Smith\\, Bob,plan=gold", "Smith, Bob"),
 }
 """As the dialplan has them, and the customer that they name."""
 WITH_AGENT: Final = "[from-trunk](+)\n" + "".join(
