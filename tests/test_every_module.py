@@ -80,6 +80,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "asterisk/inspection": ("integration/test_check", "what it looks into is a real Asterisk, whole and broken"),
     "asterisk/modules": ("check/test_modules", "two tables, and who is told of what they lack"),
     "asterisk/shared_channels": ("calls/test_shared_calls", "claims and marks what shared_calls hears of"),
+    "serve": ("test_main", "a process, as it is started and ended"),
     "one_of_several": ("test_processes", "what one process says to the other is told by both"),
     "process_settings": ("test_processes", "a part of Settings, which test_config reads"),
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
