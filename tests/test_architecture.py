@@ -891,6 +891,8 @@ def test_only_those_who_construct_read_the_configuration() -> None:
         "console_facts",
         "conversation_analyses",
         "http_listener",
+        "one_of_several",
+        "processes",
         "self_check",
         "serve",
         "services",
