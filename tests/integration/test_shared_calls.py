@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from tests.fakes.agent_server import echo
 from tests.integration.stage import DIALPLAN, Stage, staged
+from tests.integration.test_check import command, named
 from tests.store.databases import Kept
 
 ARGUMENTS: Final = {
@@ -90,6 +91,21 @@ async def test_arguments_reach_whichever_controller_takes_the_call(stage: Stage,
         variables = (await stage.controller.call(call_id))["retell_llm_dynamic_variables"]
         assert (variables["customer"], variables["plan"]) == (ARGUMENTS[name][1], "gold")
         await caller.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("processes", "application", "dialplan"),
+    [
+        ("2", "is connected as ari_agent_1, ari_agent_2", "has Stasis(ari_agent_1), Stasis(ari_agent_2)"),
+        ("3", "nobody is connected to Asterisk as ari_agent_3", "and not with ari_agent_3"),
+        ("1", "the name ari_agent is free", "among ari_agent_1, ari_agent_2, and not with ari_agent"),
+    ],
+)
+async def test_the_check_says_who_gets_no_calls(stage: Stage, processes: str, application: str, dialplan: str) -> None:
+    _, found = await command({**stage.controller.environment, "PROCESSES": processes})
+    assert application in named(found, "application")["what"]
+    assert dialplan in named(found, "dialplan")["what"]
+    assert processes != "2" or named(found, "contexts")["status"] == "ok"
 
 
 async def test_calls_are_spread_and_go_to_the_other_when_one_dies(stage: Stage) -> None:
