@@ -178,9 +178,15 @@ async def logins_hold_at_both(controller: Controller, first: str, second: str) -
         link = login_link(controller.api_key, now_s=time.time())
         async with http.get(first + link) as page:
             assert page.status == 200, await page.text()
+        async with http.get(second + link) as page:
+            assert page.status == 403  # it was for one time
         async with http.get(f"{second}/console/calls", allow_redirects=False) as page:
             assert page.status == 200
             found = re.search(r'name="csrf_token" value="([^"]+)"', await page.text())
         assert found
+        kept = "; ".join(f"{cookie.key}={cookie.value}" for cookie in jar)
         async with http.post(f"{first}/console/logout", data={"csrf_token": found[1]}, allow_redirects=False) as page:
             assert page.status == 303, await page.text()
+    async with aiohttp.ClientSession(headers={"Cookie": kept}) as http:
+        async with http.get(f"{second}/console/calls", allow_redirects=False) as page:
+            assert page.status == 303  # to the login: that one was ended, for a copy of its cookie as well
