@@ -187,6 +187,8 @@ async def logins_hold_at_both(controller: Controller, first: str, second: str) -
         kept = "; ".join(f"{cookie.key}={cookie.value}" for cookie in jar)
         async with http.post(f"{first}/console/logout", data={"csrf_token": found[1]}, allow_redirects=False) as page:
             assert page.status == 303, await page.text()
-    async with aiohttp.ClientSession(headers={"Cookie": kept}) as http:
-        async with http.get(f"{second}/console/calls", allow_redirects=False) as page:
-            assert page.status == 303  # to the login: that one was ended, for a copy of its cookie as well
+    async with (
+        aiohttp.ClientSession(headers={"Cookie": kept}) as http,
+        http.get(f"{second}/console/calls", allow_redirects=False) as page,
+    ):
+        assert page.status == 303  # to the login: that one was ended, for a copy of its cookie as well
