@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.agent_server import echo
+from tests.fakes.sip_caller import ReferPlan
 from tests.integration.stage import DIALPLAN, Stage, staged
 from tests.integration.test_check import command, named
 from tests.store.databases import Kept
@@ -106,6 +107,18 @@ async def test_the_check_says_who_gets_no_calls(stage: Stage, processes: str, ap
     assert application in named(found, "application")["what"]
     assert dialplan in named(found, "dialplan")["what"]
     assert processes != "2" or named(found, "contexts")["status"] == "ok"
+
+
+async def test_a_caller_comes_back_from_a_refer_to_the_controller_that_has_the_call(stage: Stage) -> None:
+    urls = await both_are_up(stage)
+    async with AsyncExitStack() as connected:
+        calls = [await connected.enter_async_context(stage.connected()) for _ in range(4)]
+        assert min([await calls_of(url) for url in urls.values()]) >= 1
+        for call in calls:
+            call.caller.refer_plan = ReferPlan(notifies=((0.05, 486),))
+            await call.agent.transfer("+14155559999")
+            assert (await call.agent.transfer_result())["sip_status"] == 486
+            assert (await stage.controller.call(call.call_id))["call_status"] == "ongoing"
 
 
 async def test_calls_are_spread_and_go_to_the_other_when_one_dies(stage: Stage) -> None:
