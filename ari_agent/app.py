@@ -421,6 +421,7 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             calls=calls.switchboard,
             api_key=settings.api_key.get_secret_value(),
             read_only_key=settings.console_read_only_key.get_secret_value(),
+            logins_folder=settings.spool_folder.parent / "logins" if settings.shares_port else None,
             is_https=settings.link_base_url.startswith("https:"),
             health=console_health.sources(
                 shared.ari,

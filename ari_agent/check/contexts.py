@@ -33,6 +33,8 @@ _DETOURS: Final[Mapping[str, _Detour]] = {
 }
 _USUAL_CONTEXTS: Final = ("default", "from-trunk", "from-pstn", "from-internal", "public")
 _MAX_CONTEXTS: Final = 200
+_SHARING: Final = ("func_cut.so", "func_module.so")
+"""What the context that shares calls needs, beside what every dialplan of ours does."""
 _PATIENCE_S: Final = 5.0
 """To look through the dialplan: that of FreePBX has thousands of lines."""
 _COPY: Final = "copy it from asterisk-conf/extensions.conf (docs/existing-pbx.md), then `dialplan reload`"
@@ -45,6 +47,8 @@ async def check_dialplan(around: Surroundings) -> list[Finding]:
     look = f"look yourself whether `asterisk -rx 'dialplan show' | grep Stasis` has Stasis({app}) where calls arrive"
     if "func_config.so" not in await inspection.modules():
         return warning("the dialplan could not be seen", f"load func_config.so in Asterisk, or {look}")
+    if unshared := await _unshared(inspection):
+        return unshared
     contexts = frozenset((await inspection.endpoint_fields("context")).values())
     others: set[str] = set()
     try:
@@ -54,7 +58,7 @@ async def check_dialplan(around: Surroundings) -> list[Finding]:
         return warning(f"the dialplan is too long to look through in {_PATIENCE_S:g} s", look)
     if entered:
         apps = "), Stasis(".join(inspection.apps)
-        return await _unshared(inspection) or await _trunk_context(around) or ok(f"[{entered}] has Stasis({apps})")
+        return await _trunk_context(around) or ok(f"[{entered}] has Stasis({apps})")
     where = ", ".join(sorted(contexts)) or "none: pjsip.conf has no endpoint"
     names = f". There is Stasis({'), Stasis('.join(sorted(others))}): is ARI_AGENT_APP right?" if others else ""
     return failed(
@@ -64,11 +68,18 @@ async def check_dialplan(around: Surroundings) -> list[Finding]:
 
 
 async def _unshared(inspection: Inspection) -> list[Finding]:
-    """Return who gets no calls of those that the dialplan shares among several; nothing where everybody does."""
+    """Return who gets no calls of those that the dialplan shares among several of ours; nothing where all is well."""
     shared = await inspection.apps_that_share()
-    if not shared or not (absent := [app for app in inspection.apps if app not in shared]):
+    if not any(app.startswith(f"{inspection.app}_") for app in shared):
         return []
-    return failed(
+    modules = await inspection.modules()
+    if missing := [module for module in _SHARING if module not in modules]:
+        return failed(
+            f"calls cannot be shared: not loaded in Asterisk: {', '.join(missing)}",
+            f"add `load = {missing[0]}` and so on to modules.conf, then restart Asterisk",
+        )
+    absent = [app for app in inspection.apps if app not in shared]
+    return absent and failed(
         f"the dialplan shares the calls among {', '.join(shared)}, and not with {', '.join(absent)}",
         "name the applications of all controllers in ARI_AGENT_APPS, in the [globals] of extensions.conf "
         "(docs/scaling.md), then asterisk -rx 'dialplan reload'; or set ARI_AGENT_PROCESSES",

@@ -79,7 +79,7 @@ def build_console(dependencies: ConsoleDependencies) -> web.Application:
     static_files.read_static_files()  # now: callers would hear it if the first page did
     app[PAGES] = Pages(app[SIGNER], static_files.versioned_path)
     app[now.NOW_FEEDS] = now.now_feeds(dependencies, app[PAGES])
-    login.remember_logins(app)
+    login.remember_logins(app, dependencies.logins_folder)
     call_sound.remember_peaks(app)
     app[call_list.SEARCH_TURN] = asyncio.Lock()
     app[shared_call.SHARED_PAGES] = asyncio.Semaphore(_SHARED_PAGES_AT_ONCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -139,7 +140,8 @@ class ConsoleDependencies:
     """What `build_console` needs from the rest of the product.
 
     api_key: logs in whoever may change things; read_only_key: whoever may only look; "" where there is none.
-    is_https: browsers reach the console by https, so that the cookie is never sent otherwise. health: where it learns
+    is_https: browsers reach the console by https, so that the cookie is never sent otherwise. logins_folder: where
+    several processes tell each other which logins are over; None: there is one process. health: where it learns
     how the product is. artefacts: recordings and logs of calls. numbers: what the pages of numbers ask. checks: runs
     `ari-agent check`. web_calls: for talks with an agent. phone: the telephone of the page Phone. None: there are no
     such pages. installation: what agents find here. redaction: takes secrets out of what is shown of agents. settings:
@@ -152,6 +154,7 @@ class ConsoleDependencies:
     api_key: str = field(repr=False)
     read_only_key: str = field(default="", repr=False)
     is_https: bool = False
+    logins_folder: Path | None = None
     health: HealthSources = field(default_factory=HealthSources)
     slots: Slots | None = None
     artefacts: Artefacts | None = None

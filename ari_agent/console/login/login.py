@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import secrets
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from ari_agent.console.form import read_form
 from ari_agent.console.login.access import COOKIE, ENDED_LOGINS, LOGIN, see_other
 from ari_agent.console.login.login_guesses import LoginGuesses
 from ari_agent.console.login.login_session import LoginSession, LoginSigner, Role
+from ari_agent.console.login.shared_spent_ids import SharedSpentIds
 from ari_agent.console.login.spent_ids import SpentIds
 from ari_agent.errors import ApiError
 
@@ -122,8 +124,11 @@ def _next(wanted: str | None) -> str:
     return wanted if is_ours and wanted and wanted.isprintable() and "\\" not in wanted else FIRST_PAGE
 
 
-def remember_logins(app: web.Application) -> None:
-    """Give the application the memory that makes a login code good for one time, ends logins, and bounds wrong keys."""
-    app[_USED_CODES] = SpentIds()
-    app[ENDED_LOGINS] = SpentIds()
+def remember_logins(app: web.Application, folder: Path | None) -> None:
+    """Give the application the memory that makes a login code good for one time, ends logins, and bounds wrong keys.
+
+    folder: where several processes share the first two; None: there is one process, which keeps them in its memory.
+    """
+    app[_USED_CODES] = SharedSpentIds(folder / "codes") if folder else SpentIds()
+    app[ENDED_LOGINS] = SharedSpentIds(folder / "ended") if folder else SpentIds()
     app[_GUESSES] = LoginGuesses()

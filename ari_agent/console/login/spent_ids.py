@@ -1,6 +1,7 @@
 """What is good no more before its time is over: links that have logged in, and logins that were ended. Pure.
 
-In memory, so that a controller that starts anew has forgotten it. Only what was signed here is ever put in.
+In memory, so that a controller that starts anew has forgotten it; of several processes, see shared_spent_ids.py. Only
+what was signed here is ever put in.
 """
 
 from __future__ import annotations
