@@ -158,7 +158,7 @@ async def test_an_agent_that_never_answers_the_handshake_again_takes_no_longer(s
         first = await agent.call()
         agent.refusal = Refusal(503, delay_s=60.0)
         first.abort()
-        assert "no websocket handshake within" in (await talk.event(AgentFailed)).message
+        assert "no websocket handshake within 0." in (await talk.event(AgentFailed)).message
 
 
 async def test_an_agent_that_takes_the_call_and_drops_it_again_and_again_is_given_up(server: AgentServer) -> None:
