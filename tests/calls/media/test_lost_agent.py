@@ -166,8 +166,8 @@ async def test_an_agent_that_takes_the_call_and_drops_it_again_and_again_is_give
     async with conversation(agent.engine, redial_s=1.0) as talk:
         await talk.event(AgentFailed)
         assert kinds(talk)[0] is AgentReady
-        assert 2 <= len(agent.calls) <= 4
-        assert kinds(talk).count(AgentAway) == len(agent.calls)
+        assert 2 <= len(agent.calls) <= 5
+        assert len(agent.calls) - kinds(talk).count(AgentAway) in (0, 1), "the last loss may come when the time is over"
 
 
 async def test_what_it_had_said_is_heard_to_its_end_and_its_marks_are_not_told_to_the_next(server: AgentServer) -> None:
