@@ -29,7 +29,7 @@ ControlRequest: TypeAlias = TransferRequest | TransferDecision | HangupRequest |
 class CallFacts:
     """What an agent is told about its call when its websocket opens.
 
-    metadata: any JSON value, or None. reconnected: it has had the call before, on a connection that was lost.
+    metadata: any JSON value, or None. reconnected: it had a websocket of this call before, which was lost.
     """
 
     call_id: str

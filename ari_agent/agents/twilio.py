@@ -9,8 +9,8 @@ Client role, `TwilioClient`: we are Twilio, the peer is the customer's agent.
 
 Server role, `TwilioServer`: we are what Twilio's <Stream> connects to.
 
-`start.customParameters` holds call_id, from, to, direction and every dynamic variable; `reconnected`, a "true", where
-the agent has had the call before, and was lost. `start.callSid` is our call_id.
+`start.customParameters` holds call_id, from, to, direction and every dynamic variable; `start.callSid` is our call_id.
+`start.reconnected` is a field of our own: true where an earlier websocket of the call was lost, absent otherwise.
 Audio is mu-law at 8 kHz as with Twilio, or whatever `start.mediaFormat` says: `audio/x-l16` is signed 16-bit
 little-endian PCM.
 
@@ -77,15 +77,15 @@ class TwilioClient:
         parameters = dict(facts.dynamic_variables)
         if facts.metadata is not None:
             parameters.setdefault("metadata", json.dumps(facts.metadata))
+        if facts.reconnected:  # also here, which is all that some frameworks hand on to the agent
+            parameters["reconnected"] = "true"
         parameters |= {
             "call_id": facts.call_id,
             "from": facts.from_number,
             "to": facts.to_number,
             "direction": facts.direction,
         }
-        if facts.reconnected:
-            parameters["reconnected"] = "true"
-        start = {
+        start: dict[str, object] = {
             "streamSid": self.stream_sid,
             "accountSid": ACCOUNT_SID,
             "callSid": facts.call_id,
@@ -97,6 +97,8 @@ class TwilioClient:
                 "channels": 1,
             },
         }
+        if facts.reconnected:
+            start["reconnected"] = True
         connected = write_object({"event": "connected", "protocol": "Call", "version": "1.0.0"})
         return connected, self._numbered({"event": "start", "start": start})
 

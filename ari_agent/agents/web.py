@@ -6,7 +6,7 @@ an agent, everything that may pass:
     we -> agent   first, text   {"event_type":"metadata","metadata":{"call_id":...,"from_number":...,"to_number":...,
                                  "direction":"inbound","audio_encoding":"s16le","sample_rate":16000,
                                  "retell_llm_dynamic_variables":{...},"metadata":...}}
-                                 with "reconnected":true where you have had the call before, and were lost
+                                 and "reconnected":true where an earlier websocket of the call was lost
                   binary        the caller's audio, no header, mono, in that encoding and rate; mostly 20 ms a message
                   text          {"event":"dtmf","dtmf":{"digit":"5","duration_ms":180}}
                                 {"event":"mark","mark":{"name":...}}      a mark of yours was heard, or cleared

@@ -44,7 +44,7 @@ class AgentAbsence:
     async def follow(self, over: asyncio.Event, media: MediaHalf) -> None:
         """Play music to a caller who hears nothing, until the absence is over, or the media half closes."""
         self._silent_s = 0.0
-        while media.has_audio and not await is_set_within(over, _LOOK_EACH_S):
+        while not media.is_closed and not await is_set_within(over, _LOOK_EACH_S):
             hears_something = self._music.playing is not None or media.stats.queued_ms
             channel_id = None if hears_something else self._listener()
             self._silent_s = 0.0 if channel_id is None else self._silent_s + _LOOK_EACH_S

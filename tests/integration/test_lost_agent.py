@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from tests.fakes.agent_server import Agent, AgentCall, Refusal
+from tests.fakes.sip_callee import SipCallee
 from tests.fakes.sip_caller import SipCaller
 from tests.fakes.sound import tone
 from tests.fakes.tcp_relay import TcpRelay
 from tests.fakes.tones import as_sent, first_ms, heard_ms, longest_silence_ms
 from tests.integration.stage import Stage
+from tests.integration.target import TARGET_ADDRESS
 
 FIRST_HZ, SECOND_HZ = 1500, 2100
 """Who speaks; the music has nothing above 1000 Hz."""
@@ -26,14 +28,19 @@ AWAY: Final = 'ari_agent_agent_away_seconds_count{agent="audio"}'
 LOST: Final = "error_llm_websocket_lost_connection"
 
 
+async def behind(relay: TcpRelay, stage: Stage, *, redial_ms: int | None = None) -> tuple[Agent, str]:
+    """A new agent behind a relay, and its id."""
+    agent = stage.agents.agent(redial_ms=redial_ms)
+    agent.engine["audio_websocket_url"] = agent.url.replace(agent.url.split("/")[2], f"127.0.0.1:{relay.port}")
+    return agent, await stage.create_agent(agent)
+
+
 @asynccontextmanager
 async def called(
     stage: Stage, relay: TcpRelay, *, number: str = "", redial_ms: int | None = None
 ) -> AsyncIterator[tuple[SipCaller, Agent, AgentCall]]:
     """A caller through to an agent behind a relay. number: to dial instead of one of the agent's."""
-    agent = stage.agents.agent(redial_ms=redial_ms)
-    agent.engine["audio_websocket_url"] = agent.url.replace(agent.url.split("/")[2], f"127.0.0.1:{relay.port}")
-    agent_id = await stage.create_agent(agent)
+    agent, agent_id = await behind(relay, stage, redial_ms=redial_ms)
     dialled = number or await stage.import_number(agent_id)
     async with stage.caller() as caller:
         await caller.call(dialled, headers=[("X-Agent-Id", agent_id)])
@@ -116,6 +123,9 @@ async def test_a_call_whose_agent_is_away_can_be_ended_as_ever(stage: Stage, end
         if ends == "caller":
             await caller.hang_up()
         elif ends == "api":
+            told = {"call_control": {"additional_context": "There is news."}}
+            assert (await stage.controller.request("PATCH", f"/v2/update-live-call/{call_id}", told)).status == 400
+            await stage.controller.post(f"/v2/send-dtmf/{call_id}", {"digits": "12"}, expect=204)
             await stage.controller.post(f"/v2/stop-call/{call_id}", expect=204)
             await caller.bye()
         else:
@@ -143,3 +153,24 @@ async def test_an_agent_that_refuses_for_a_moment_is_reached_and_there_is_no_mus
         await hears_music(call.caller)
         agent.refusal = None
         await agent.call(index=2)
+
+
+async def test_an_agent_that_is_lost_while_the_phone_rings_is_dialled_again_too(stage: Stage) -> None:
+    pbx = (stage.pbx.bind, stage.pbx.sip_port)
+    async with relayed(stage) as relay, SipCallee(pbx=pbx, address=TARGET_ADDRESS) as phone:
+        agent, agent_id = await behind(relay, stage)
+        trunk = {"termination_uri": phone.uri, "transport": "UDP"}
+        bound = [{"agent_id": agent_id, "weight": 1}]
+        number = await stage.import_number(None, outbound_agents=bound, **trunk)
+        body = {"from_number": number, "to_number": "+14155550199"}
+        call_id = (await stage.controller.post("/v2/create-phone-call", body, expect=201)).json["call_id"]
+        await phone.rings()
+        await agent.call()
+        await relay.cut()
+        await phone.picks_up()
+        await hears_music(phone)
+        await relay.heal()
+        second = await agent.call(index=1)
+        assert (second.about["call_id"], second.about["reconnected"]) == (call_id, "true")
+        await phone.hang_up()
+        assert (await stage.controller.ended_call(call_id))["disconnection_reason"] == "user_hangup"

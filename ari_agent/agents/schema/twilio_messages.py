@@ -74,7 +74,7 @@ class MediaFormat(Message):
 class StartFacts(Message):
     """What is known of the call. custom_parameters: call_id, from, to, direction and the dynamic variables.
 
-    And `reconnected`, which is "true", where the agent has had the call before, on a connection that was lost.
+    reconnected: an earlier websocket of this call was lost; absent otherwise.
     """
 
     stream_sid: Annotated[str, Field(alias="streamSid")]
@@ -83,6 +83,7 @@ class StartFacts(Message):
     tracks: list[Literal["inbound"]]
     custom_parameters: Annotated[dict[str, str], Field(alias="customParameters")]
     media_format: Annotated[MediaFormat, Field(alias="mediaFormat")]
+    reconnected: Literal[True] | None = None
 
 
 class Start(Numbered):

@@ -16,7 +16,7 @@ from ari_agent.agents.schema.message_model import Message, MessageTable
 class CallFacts(Message):
     """What is known of the call, and how audio travels in both directions. metadata: of the request or webhook.
 
-    reconnected: the agent has had the call before, on a connection that was lost; left out otherwise.
+    reconnected: an earlier websocket of this call was lost; absent otherwise.
     """
 
     call_id: str

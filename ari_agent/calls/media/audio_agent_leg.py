@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -88,6 +89,7 @@ NORMAL_CLEARING: Final = 16  # Q.850
 GOING_AWAY: Final = 1001  # RFC 6455 section 7.4.1
 KEPT_COMMANDS: Final = 64
 """So many keys, and other news for the agent, are kept for it while it is away; of more, the oldest are dropped."""
+_DICE: Final = random.SystemRandom().random
 
 
 class AudioAgentLeg(SocketLeg):
@@ -128,7 +130,7 @@ class AudioAgentLeg(SocketLeg):
         self.hear: Callable[[bytes], None] = self._socket.send_audio
         self._headers = headers or {}
         self._loop = asyncio.get_running_loop()
-        self._redial = Redial(spec.redial_s)
+        self._redial = Redial(spec.redial_s, dice=_DICE)
         self._loss: AgentLost | None = None  # the latest
         self._is_to_be_dialled = asyncio.Event()
         self._kept: deque[Command] = deque(maxlen=KEPT_COMMANDS)

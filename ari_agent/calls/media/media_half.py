@@ -88,6 +88,11 @@ class MediaHalf(CallerOutput):
         return self._agent.is_open
 
     @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called, so that the agent is gone for good."""
+        return self._closing is not None
+
+    @property
     def is_away(self) -> bool:
         """Whether the caller does not listen, so that no audio of theirs is to be expected."""
         return self._is_away

@@ -149,7 +149,7 @@ async def test_an_agent_that_stays_away_is_lost_for_good_when_the_time_is_over(s
         assert "not reached again within 0.4 s" in failed.message
         assert "503" in failed.message
         assert kinds(talk) == [AgentReady, AgentAway, AgentFailed]
-        assert agent.attempts == 3
+        assert agent.attempts in (2, 3, 4)
 
 
 async def test_an_agent_that_never_answers_the_handshake_again_takes_no_longer(server: AgentServer) -> None:
@@ -158,7 +158,7 @@ async def test_an_agent_that_never_answers_the_handshake_again_takes_no_longer(s
         first = await agent.call()
         agent.refusal = Refusal(503, delay_s=60.0)
         first.abort()
-        assert "no websocket handshake within" in (await talk.event(AgentFailed)).message
+        assert "no websocket handshake within 0." in (await talk.event(AgentFailed)).message
 
 
 async def test_an_agent_that_takes_the_call_and_drops_it_again_and_again_is_given_up(server: AgentServer) -> None:
@@ -166,8 +166,8 @@ async def test_an_agent_that_takes_the_call_and_drops_it_again_and_again_is_give
     async with conversation(agent.engine, redial_s=1.0) as talk:
         await talk.event(AgentFailed)
         assert kinds(talk)[0] is AgentReady
-        assert 2 <= len(agent.calls) <= 4
-        assert kinds(talk).count(AgentAway) == len(agent.calls)
+        assert 2 <= len(agent.calls) <= 5
+        assert len(agent.calls) - kinds(talk).count(AgentAway) in (0, 1), "the last loss may come when the time is over"
 
 
 async def test_what_it_had_said_is_heard_to_its_end_and_its_marks_are_not_told_to_the_next(server: AgentServer) -> None:

@@ -8,8 +8,8 @@ from ari_agent.calls.media.redial import STEADY_S, AgentState, Redial, Return
 LIMIT_S = 3.0
 
 
-def connected(limit_s: float = LIMIT_S) -> Redial:
-    redial = Redial(limit_s)
+def connected(limit_s: float = LIMIT_S, *, dice: float = 0.5) -> Redial:
+    redial = Redial(limit_s, dice=lambda: dice)
     assert redial.state is AgentState.DIALLED
     assert redial.opened(100.0) is None
     return redial
@@ -30,6 +30,13 @@ def test_a_lost_agent_is_dialled_at_once_and_then_ever_less_often_until_the_time
     assert (redial.state, redial.left_s(200.5)) == (AgentState.LOST, 2.5)
     assert attempts(redial, 200.0) == [200.0, 200.25, 200.75, 201.75, 202.75]
     assert redial.left_s(204.0) == 0.0
+
+
+@pytest.mark.parametrize(("dice", "second_s"), [(0.0, 200.125), (1.0, 200.375)])
+def test_calls_that_lose_one_server_together_do_not_come_back_to_it_together(dice: float, second_s: float) -> None:
+    redial = connected(dice=dice)
+    assert redial.lost(200.0)
+    assert attempts(redial, 200.0)[:2] == [200.0, second_s]
 
 
 def test_an_agent_that_is_reached_tells_how_long_it_was_away() -> None:
