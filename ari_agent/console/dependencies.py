@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.call_monitoring import CallMonitoring
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.clock import now_ms
 from ari_agent.console.agents.installation import Installation
@@ -162,7 +162,7 @@ class ConsoleDependencies:
     read_only_key: str = field(default="", repr=False)
     is_https: bool = False
     health: HealthSources = field(default_factory=HealthSources)
-    slots: Slots | None = None
+    slots: SlotPool | None = None
     artefacts: Artefacts | None = None
     numbers: NumberTools | None = None
     checks: CheckRuns | None = None
