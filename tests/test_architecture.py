@@ -395,6 +395,7 @@ WAITING: Final = (
     "calls.transfer.caller_transfer",
     "calls.channel_end",
     "calls.concurrency_slots",
+    "calls.shared_slots",
     "calls.adopted_call",
     "calls.transfer.agentic_transfer",
     "calls.transfer.transfer_agent_call",

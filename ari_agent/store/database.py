@@ -144,6 +144,7 @@ class Database:
             self._backend: Sqlite | Postgresql = Sqlite(url) if url.drivername == "sqlite" else Postgresql(url)
         except SQLAlchemyError as error:
             raise StoreError(f"the database URL {self.shown_url} is not usable: {one_line(error)}") from None
+        self._failures: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, *self._backend.failures)
         self._under_way: set[asyncio.Task[object]] = set()
         self.node_id: int | None = None
         """Which of the controllers that share the database this is; None where it has the database to itself."""
@@ -204,7 +205,7 @@ class Database:
         """Raise StoreError where the database, or its driver, fails."""
         try:
             yield
-        except (SQLAlchemyError, OSError, *self._backend.failures) as error:
+        except self._failures as error:
             raise StoreError(f"the database {self.shown_url} failed: {one_line(error)}") from error
 
     async def probe(self) -> None:
@@ -387,7 +388,7 @@ class Postgresql:
             self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         except ModuleNotFoundError:
             raise StoreError("PostgreSQL needs the package asyncpg: pip install 'ari-agent[postgresql]'") from None
-        driver = self._engine.dialect.dbapi
+        driver: Any = self._engine.dialect.dbapi
         self.failures: tuple[type[Exception], ...] = (driver.asyncpg.PostgresError, driver.asyncpg.InterfaceError)
         """What the driver itself raises, without SQLAlchemy."""
 

@@ -6,8 +6,8 @@ where a controller stands still in the middle of one, PostgreSQL ends its sessio
 transaction leaves no trace. To give back takes no lock: it makes nothing too many.
 
 A row that waits says in `asked_ms`, by the clock of the database, when its controller last asked for it. One of which
-nothing was heard for two seconds counts for nobody: a controller that has died with a caller who waits holds nobody up for
-longer. A row that is held counts until `release_node`, as its call may still run in Asterisk.
+nothing was heard for two seconds counts for nobody: a controller that has died with a caller who waits holds nobody up
+for longer. A row that is held counts until `release_node`, as its call may still run in Asterisk.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One controller's session of PostgreSQL for concurrency slots: a connection of its own, which hears of those of others.
+"""One controller's session of PostgreSQL for concurrency slots: its own connection, which hears of others' slots.
 
 What calls wait for does not queue up behind records that are saved. It is the driver's connection, without SQLAlchemy:
 a slot is taken and given back in a third of the time.

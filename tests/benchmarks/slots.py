@@ -17,7 +17,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.calls.shared_pools import a_node
+from tests.calls.shared_pools import Member, migrate
 from tests.store import postgresql
 from tests.store.databases import new_database
 
@@ -27,7 +27,7 @@ LIMIT = 100_000
 async def work(database_url: str, *, times: int, held: int) -> None:
     """Take slots and give them back; print how long each took, as JSON."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(a_node(database_url, LIMIT, away_after_s=60.0))
+        pool = (await stack.enter_async_context(Member(database_url, LIMIT).running())).pool
         for number in range(held):
             await stack.enter_async_context(pool.inbound(f"held {number}"))
         print("ready", flush=True)
@@ -84,6 +84,7 @@ def main() -> None:
     with postgresql.server(folder, own_settings=()) as server_url:
         for processes in (1, given.processes):
             with new_database(server_url) as database_url:
+                asyncio.run(migrate(database_url))
                 taken, back = asyncio.run(measure(database_url, processes, arguments))
             both = [one + other for one, other in zip(taken, back, strict=True)]
             for what, seconds in (("taken", taken), ("given back", back), ("both", both)):

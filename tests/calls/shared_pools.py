@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import sqlalchemy as sa
 
@@ -17,6 +17,8 @@ from ari_agent.store.tables import nodes, slots
 UNMOVED_MS = 60_000
 """How long a machine that is busy may keep a transaction waiting."""
 
+Row = tuple[int, str, str, bool]
+
 
 async def join(database: Database) -> int:
     """Make it a node, which has a row."""
@@ -26,37 +28,72 @@ async def join(database: Database) -> int:
     return node_id
 
 
-@contextlib.asynccontextmanager
-async def a_node(
-    database_url: str, limit: int, reserved_inbound: int = 0, *, away_after_s: float = 60.0, takes: bool = True
-) -> AsyncIterator[SharedSlots]:
-    """One more controller; the database may be new. takes: what it does while the database is away."""
+async def migrate(database_url: str) -> None:
+    """Bring a new database to the current schema."""
     store = Store(database_url)
     await store.open()
     await store.close()
-    database = Database(database_url)
-    await join(database)
-    pool = SharedSlots(
-        SlotSession(database, frozen_ms=UNMOVED_MS, answer_s=UNMOVED_MS / 1000),
-        limit,
-        reserved_inbound,
-        take_while_away=takes,
-        away_after_s=away_after_s,
-    )
-    running = asyncio.create_task(pool.run())
-    try:
-        yield pool
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        await database.close()
 
 
-async def rows(database_url: str) -> list[tuple[int, str, str, bool]]:
-    """All rows: node_id, call_id, kind, and whether it waits."""
+class Member:
+    """One more controller on the database. takes: what it does while the database is away."""
+
+    def __init__(
+        self,
+        database_url: str,
+        limit: int,
+        reserved_inbound: int = 0,
+        *,
+        away_after_s: float = UNMOVED_MS / 1000,
+        takes: bool = True,
+    ) -> None:
+        self.database = Database(database_url)
+        self.session = SlotSession(self.database, frozen_ms=UNMOVED_MS, answer_s=UNMOVED_MS / 1000)
+        self.pool = SharedSlots(self.session, limit, reserved_inbound, take_while_away=takes, away_after_s=away_after_s)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Member]:
+        """Join, and exchange slots with the others."""
+        await join(self.database)
+        running = asyncio.create_task(self.pool.run())
+        try:
+            yield self
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            await self.database.close()
+
+
+@contextlib.asynccontextmanager
+async def members(database_url: str, *limits: int) -> AsyncIterator[Sequence[SharedSlots]]:
+    """So many controllers, each of which asks with its own limit."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield [(await stack.enter_async_context(Member(database_url, limit).running())).pool for limit in limits]
+
+
+async def rows(database_url: str) -> list[Row]:
+    """All rows in their order: node_id, call_id, kind, and whether it waits."""
     database = Database(database_url)
     columns = (slots.c.node_id, slots.c.call_id, slots.c.kind, slots.c.is_waiting)
     found = await database.rows(sa.select(*columns).order_by(slots.c.slot_id))
     await database.close()
     return [(row.node_id, row.call_id, row.kind, row.is_waiting) for row in found]
+
+
+async def until_rows(database_url: str, names: Sequence[str]) -> None:
+    """Until there are rows for these calls, in this order, and no other ones."""
+    for _ in range(3000):
+        if [name for _, name, *_ in await rows(database_url)] == list(names):
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError(f"not {names}, but {await rows(database_url)}")
+
+
+async def until_waiting(database_url: str, count: int) -> None:
+    """Until so many callers wait."""
+    for _ in range(3000):
+        if sum(is_waiting for *_, is_waiting in await rows(database_url)) == count:
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError(f"not {count} callers wait, but {await rows(database_url)}")
