@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ari_agent.calls import shared_slots
 from ari_agent.calls.concurrency_slots import SlotPool, Slots
 from ari_agent.contract.slot_rules import SlotKind, SlotUsage
 from ari_agent.errors import ConcurrencyLimitReached
@@ -162,7 +163,8 @@ def pool_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-async def new_pool(pool_url: str) -> AsyncIterator[NewPool]:
+async def new_pool(pool_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NewPool]:
+    monkeypatch.setattr(shared_slots, "_FRESH_S", 0.0)
     async with AsyncExitStack() as stack:
 
         async def made(limit: int, reserved_inbound: int = 0) -> SlotPool:
