@@ -29,6 +29,10 @@ class SlotPool(Protocol):
     reserved_inbound: int
     """Of these, never used by outbound calls."""
 
+    @property
+    def in_use(self) -> int:
+        """How many slots the calls of this controller hold."""
+
     def inbound(self, call_id: str = "", *, wait_s: float | None = None) -> AbstractAsyncContextManager[None]:
         """Hold a slot for an inbound call. wait_s: how long it may ring for one; None for what is usual for the pool.
 
@@ -46,7 +50,7 @@ class SlotPool(Protocol):
             ConcurrencyLimitReached: none is free, or those left are reserved for other calls.
         """
 
-    def taken_over(self, call_id: str, kind: SlotKind) -> AbstractAsyncContextManager[None]:
+    def resumed(self, call_id: str = "", *, outbound: bool) -> AbstractAsyncContextManager[None]:
         """Hold the slot of a call that another process had before: it runs, and counts, whatever the limit."""
 
     async def freed(self) -> None:
@@ -99,22 +103,24 @@ class Slots:
         answer = self._answer(ask)
         if isinstance(answer, ConcurrencyLimitReached):
             raise answer
-        async with self.taken_over(call_id, ask.kind):
-            yield
+        in_batch = ask.kind is SlotKind.BATCH
+        self.batch_in_use += in_batch
+        try:
+            async with self.resumed(call_id, outbound=True):
+                yield
+        finally:
+            self.batch_in_use -= in_batch
 
     @asynccontextmanager
-    async def taken_over(self, call_id: str, kind: SlotKind) -> AsyncIterator[None]:
-        """See SlotPool.taken_over."""
+    async def resumed(self, call_id: str = "", *, outbound: bool) -> AsyncIterator[None]:
+        """See SlotPool.resumed."""
         del call_id
-        is_outbound, is_of_batch = kind is not SlotKind.INBOUND, kind is SlotKind.BATCH
         self.in_use += 1
-        self.outbound_in_use += is_outbound
-        self.batch_in_use += is_of_batch
+        self.outbound_in_use += outbound
         try:
             yield
         finally:
-            self.batch_in_use -= is_of_batch
-            self.outbound_in_use -= is_outbound
+            self.outbound_in_use -= outbound
             self._release()
 
     async def freed(self) -> None:
@@ -147,7 +153,7 @@ class Slots:
     def _release(self) -> None:
         """Hand the slot to the first who still waits, so that it is never free while somebody rings."""
         self._freed.set()
-        # Calls that were taken over may be more than there are slots: theirs come free for nobody.
+        # Calls that were resumed may be more than there are slots: theirs come free for nobody.
         while self._waiting and self.in_use <= self.limit:
             turn = self._waiting.popleft()
             if not turn.done():

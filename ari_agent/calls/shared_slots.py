@@ -116,6 +116,11 @@ class SharedSlots:
         self._is_undone = False
         session.on_hint, session.on_begin = self._hear, self._begin_to_hear
 
+    @property
+    def in_use(self) -> int:
+        """See SlotPool.in_use."""
+        return sum(1 for _ in self._in(_State.HELD))
+
     @asynccontextmanager
     async def inbound(self, call_id: str = "", *, wait_s: float | None = None) -> AsyncIterator[None]:
         """See SlotPool.inbound."""
@@ -133,8 +138,9 @@ class SharedSlots:
             yield
 
     @asynccontextmanager
-    async def taken_over(self, call_id: str, kind: SlotKind) -> AsyncIterator[None]:
-        """See SlotPool.taken_over. Where the other controller's row was handed over, it is that one."""
+    async def resumed(self, call_id: str = "", *, outbound: bool) -> AsyncIterator[None]:
+        """See SlotPool.resumed. Where the other controller's row was handed over to this one, it is that."""
+        kind = SlotKind.OUTBOUND if outbound else SlotKind.INBOUND
         async with self._asking(SlotAsk(self._name(call_id), kind), SlotAnswer.HELD):
             yield
 
@@ -151,8 +157,9 @@ class SharedSlots:
                     self._note(await self._session.usage())
             except (StoreError, TimeoutError) as error:
                 log.debug("the slots in use are told as they were: %s", error)
-        own = sum(1 for _ in self._in(_State.WAITS))
-        return replace(self._usage, waiting=max(own, self._usage.waiting))
+        waiting = sum(1 for _ in self._in(_State.WAITS))
+        in_use, waiting = max(self.in_use, self._usage.in_use), max(waiting, self._usage.waiting)
+        return replace(self._usage, in_use=in_use, waiting=waiting)
 
     @property
     def is_away(self) -> bool:

@@ -158,7 +158,7 @@ def hand_over(connection: sa.Connection, call_id: str, to_node_id: int) -> bool:
     """Make a call's slot that of the controller that takes the call over; False: the call held none.
 
     In the same transaction as the call itself, and before `release_node`. The controller then holds it with
-    `SlotPool.taken_over`, which makes one where there is none.
+    `SlotPool.resumed`, which makes one where there is none.
     """
     is_its_own = (slots.c.call_id == call_id) & ~slots.c.is_waiting
     return connection.execute(sa.update(slots).where(is_its_own).values(node_id=to_node_id)).rowcount > 0

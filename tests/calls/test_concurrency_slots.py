@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ari_agent.calls import shared_slots
 from ari_agent.calls.concurrency_slots import SlotPool, Slots
-from ari_agent.contract.slot_rules import SlotKind, SlotUsage
+from ari_agent.contract.slot_rules import SlotUsage
 from ari_agent.errors import ConcurrencyLimitReached
 from tests.calls.shared_pools import Member
 from tests.store.databases import Kept
@@ -257,12 +257,12 @@ async def test_a_call_that_fails_or_is_cancelled_gives_its_slot_back(new_pool: N
     assert await slots.usage() == SlotUsage()
 
 
-async def test_calls_that_are_taken_over_count_whatever_the_limit(new_pool: NewPool) -> None:
+async def test_calls_that_are_resumed_count_whatever_the_limit(new_pool: NewPool) -> None:
     slots = await new_pool(1, 0)
-    async with slots.taken_over("call 1", SlotKind.INBOUND):
+    async with slots.resumed("call 1", outbound=False):
         waiting = asyncio.create_task(used_when_served(slots))
-        async with slots.taken_over("call 2", SlotKind.BATCH):
-            assert (await slots.usage()).batch == 1
+        async with slots.resumed("call 2", outbound=True):
+            assert (await slots.usage()).in_use == 2
             with pytest.raises(ConcurrencyLimitReached):
                 async with slots.outbound():
                     pytest.fail("there are more than are allowed")

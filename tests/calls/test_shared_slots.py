@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from ari_agent.calls import shared_slots
 from ari_agent.calls.shared_slots import SharedSlots
-from ari_agent.contract.slot_rules import SlotKind, SlotUsage
+from ari_agent.contract.slot_rules import SlotUsage
 from ari_agent.errors import ConcurrencyLimitReached
 from ari_agent.store import slot_rows, slot_session
 from ari_agent.store.database import Database
@@ -325,7 +325,8 @@ async def test_a_call_that_another_node_takes_over_keeps_its_slot(shared_url: st
         await stack.enter_async_context(dead.outbound("call"))
         assert await database.write(lambda connection: slot_rows.hand_over(connection, "call", 2))
         assert not await database.write(lambda connection: slot_rows.hand_over(connection, "no call", 2))
-        async with heir.taken_over("call", SlotKind.OUTBOUND), heir.taken_over("no call", SlotKind.INBOUND):
+        async with heir.resumed("call", outbound=True), heir.resumed("no call", outbound=False):
+            assert heir.in_use == 2
             await stack.aclose()  # the one of before comes back, and gives up what is not its own any more
             await until_rows(shared_url, ["call", "no call"])
             assert await rows(shared_url) == [(2, "call", "outbound", False), (2, "no call", "inbound", False)]
