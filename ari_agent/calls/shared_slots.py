@@ -171,7 +171,7 @@ class SharedSlots:
         """Exchange wishes for slots with the database, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._session.run())
-            group.create_task(self._keep_exchanging())
+            group.create_task(self._keep_exchanging(group))
 
     # What calls want.
 
@@ -235,20 +235,16 @@ class SharedSlots:
 
     # One exchange after the other.
 
-    async def _keep_exchanging(self) -> None:
-        try:
-            while True:
-                self._work.clear()
-                if self._exchange is None and time.monotonic() >= self._not_before_s and self._has_wishes():
-                    if self._unanswered_since_s is None:
-                        self._unanswered_since_s = time.monotonic()
-                    self._exchange = asyncio.create_task(self._exchange_once(), name="exchange of slots")
-                if self.is_away:
-                    self._answer_alone()
-                await is_set_within(self._work, self._pause_s())
-        finally:
-            if self._exchange is not None:
-                self._exchange.cancel()
+    async def _keep_exchanging(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._work.clear()
+            if self._exchange is None and time.monotonic() >= self._not_before_s and self._has_wishes():
+                if self._unanswered_since_s is None:
+                    self._unanswered_since_s = time.monotonic()
+                self._exchange = group.create_task(self._exchange_once(), name="exchange of slots")
+            if self.is_away:
+                self._answer_alone()
+            await is_set_within(self._work, self._pause_s())
 
     def _has_wishes(self) -> bool:
         is_due = time.monotonic() >= self._look_s
