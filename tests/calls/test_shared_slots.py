@@ -327,8 +327,8 @@ async def test_a_call_that_another_node_takes_over_keeps_its_slot(shared_url: st
         assert not await database.write(lambda connection: slot_rows.hand_over(connection, "no call", 2))
         async with heir.resumed("call", outbound=True), heir.resumed("no call", outbound=False):
             assert heir.in_use == 2
-            await stack.aclose()  # the one of before comes back, and gives up what is not its own any more
             await until_rows(shared_url, ["call", "no call"])
+            await stack.aclose()  # the one of before comes back, and gives up what is not its own any more
             assert await rows(shared_url) == [(2, "call", "outbound", False), (2, "no call", "inbound", False)]
         assert await rows(shared_url) == []
 
