@@ -108,6 +108,7 @@ class SharedSlots:
         self._usage, self._usage_s = SlotUsage(), float("-inf")
         self._work, self._freed = asyncio.Event(), asyncio.Event()
         self._exchange: asyncio.Task[None] | None = None
+        self._counting: asyncio.Task[None] | None = None
         self._unanswered_since_s: float | None = None
         self._is_said_to_be_away = False
         self._may_take = take_while_away
@@ -152,14 +153,20 @@ class SharedSlots:
     async def usage(self) -> SlotUsage:
         """See SlotPool.usage: of all controllers, up to half a second old, or as last known while it is away."""
         if time.monotonic() - self._usage_s > _FRESH_S and not self.is_away:
-            try:
-                async with asyncio.timeout(_TOLD_WITHIN_S):
-                    self._note(await self._session.usage())
-            except (StoreError, TimeoutError) as error:
-                log.debug("the slots in use are told as they were: %s", error)
+            # Whoever waits for it may be cancelled; the session could not go on with half an answer.
+            self._counting = self._counting or asyncio.create_task(self._count(), name="count slots")
+            await asyncio.wait([self._counting], timeout=_TOLD_WITHIN_S)
         waiting = sum(1 for _ in self._in(_State.WAITS))
         in_use, waiting = max(self.in_use, self._usage.in_use), max(waiting, self._usage.waiting)
         return replace(self._usage, in_use=in_use, waiting=waiting)
+
+    async def _count(self) -> None:
+        try:
+            self._note(await self._session.usage())
+        except StoreError as error:
+            log.debug("the slots in use are told as they were: %s", error)
+        finally:
+            self._counting = None
 
     @property
     def is_away(self) -> bool:
@@ -228,7 +235,7 @@ class SharedSlots:
             self._work.set()
 
     def _begin_to_hear(self) -> None:
-        """PostgreSQL may have crashed, and the last that it had committed may be undone: say all of it anew."""
+        """Say all of it anew: nobody knows how the last exchange ended, and a crash of PostgreSQL may undo others."""
         self._is_undone = True
         self._doubt()
         self._work.set()
@@ -343,9 +350,7 @@ class SharedSlots:
     # Without the database.
 
     def _fail(self, error: StoreError) -> None:
-        """Nobody knows whether what was asked for was done: nothing here is sure any more."""
-        self._is_undone = True
-        self._doubt()
+        """Try again soon. What the database has done of it is found with the next connection, which `session` makes."""
         self._not_before_s = time.monotonic() + _AGAIN_S
         # Whoever is none of the controllers must not use what others count.
         self._may_take = self._takes_while_away and not isinstance(error, NoNode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -45,10 +45,11 @@ class Member:
         reserved_inbound: int = 0,
         *,
         away_after_s: float = UNMOVED_MS / 1000,
+        frozen_ms: int = UNMOVED_MS,
         takes: bool = True,
     ) -> None:
         self.database = Database(database_url)
-        self.session = SlotSession(self.database, frozen_ms=UNMOVED_MS, answer_s=UNMOVED_MS / 1000)
+        self.session = SlotSession(self.database, frozen_ms=frozen_ms, answer_s=UNMOVED_MS / 1000)
         self.pool = SharedSlots(self.session, limit, reserved_inbound, take_while_away=takes, away_after_s=away_after_s)
 
     @contextlib.asynccontextmanager
@@ -83,17 +84,15 @@ async def rows(database_url: str) -> list[Row]:
 
 async def until_rows(database_url: str, names: Sequence[str]) -> None:
     """Until there are rows for these calls, in this order, and no other ones."""
-    for _ in range(3000):
-        if [name for _, name, *_ in await rows(database_url)] == list(names):
-            return
-        await asyncio.sleep(0.01)
-    raise TimeoutError(f"not {names}, but {await rows(database_url)}")
+    await _until(database_url, lambda found: [name for _, name, *_ in found] == list(names))
 
 
 async def until_waiting(database_url: str, count: int) -> None:
     """Until so many callers wait."""
-    for _ in range(3000):
-        if sum(is_waiting for *_, is_waiting in await rows(database_url)) == count:
-            return
-        await asyncio.sleep(0.01)
-    raise TimeoutError(f"not {count} callers wait, but {await rows(database_url)}")
+    await _until(database_url, lambda found: sum(is_waiting for *_, is_waiting in found) == count)
+
+
+async def _until(database_url: str, holds: Callable[[Sequence[Row]], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds(await rows(database_url)):  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -186,13 +187,17 @@ class Tripwire:
             self.requests += 1
             is_it = self.requests == self._at
             if is_it and not self._is_after:
-                self._trip()
+                await self._happen()
             answer = await real(*arguments)
             if is_it and self._is_after:
-                self._trip()
+                await self._happen()
             return answer
 
         return request
+
+    async def _happen(self) -> None:
+        if inspect.isawaitable(lasts := self._trip()):
+            await lasts
 
 
 @contextlib.contextmanager
@@ -298,6 +303,24 @@ async def test_slots_of_a_killed_node_are_held_until_it_is_removed_and_its_calle
 def remove(connection: sa.Connection, node_id: int) -> None:
     slot_rows.release_node(connection, node_id)
     connection.execute(sa.delete(nodes).where(nodes.c.node_id == node_id))
+
+
+async def test_a_node_that_stands_still_in_a_transaction_holds_nobody_up_for_long(shared_url: str) -> None:
+    goes_on = asyncio.Event()
+    async with Member(shared_url, 2, frozen_ms=300).running() as frozen, members(shared_url, 2) as (pool,):
+        async with frozen.pool.inbound():
+            """The connection is there."""
+        told: list[str] = []
+        with tripped(frozen, 2, goes_on.wait, is_after=False) as wire:
+            call = asyncio.create_task(a_call(frozen.pool, told))
+            async with asyncio.timeout(30):
+                while wire.requests < 2:  # noqa: ASYNC110 -- until it has the lock
+                    await asyncio.sleep(0.01)
+                async with pool.inbound("moves"):
+                    assert [name for _, name, *_ in await rows(shared_url)] == ["moves"]
+            goes_on.set()
+            await call
+        assert (told, await rows(shared_url)) == (["has a slot"], [])
 
 
 async def test_a_node_that_was_removed_takes_no_slot_until_it_is_another_one(
