@@ -29,7 +29,7 @@ from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
 from ari_agent.calls.call_retention import CallRetention
-from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, Slots
+from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, SlotPool
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.agent_settings import check_voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
@@ -45,6 +45,7 @@ from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
 from ari_agent.calls.shared_calls import SharedCalls
+from ari_agent.calls.shared_slots import SharedSlots
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.calls.web.web_acceptor import WebAcceptor
@@ -84,6 +85,7 @@ from ari_agent.services import (
     opened_store,
     opened_voice_ends,
     realtime_agents,
+    slot_pool,
     started_speech,
     webhook_delivery,
 )
@@ -121,6 +123,8 @@ async def controller(
         shared = await _shared(stack, settings, beside)
         calls = _calls(shared, inbound_wait_s=inbound_wait_s)
         metric_samples.measure_node(shared.node, calls.switchboard, calls.slots, shared.ari)
+        if isinstance(calls.slots, SharedSlots):
+            beside("concurrency slots", calls.slots.run())
         chats = _chats(shared)
         number_changed = calls.trunks.refresh
         if shared.store.file is None:
@@ -259,7 +263,7 @@ async def _shared(
 class _Calls:
     """The objects that lead calls, from the event of a new caller to the record."""
 
-    slots: Slots
+    slots: SlotPool
     wheel: Wheel
     trunks: TrunkSync
     registrar: Registrar
@@ -270,7 +274,7 @@ class _Calls:
 
 def _calls(shared: _Shared, *, inbound_wait_s: float) -> _Calls:
     settings, store = shared.settings, shared.store
-    slots = Slots(settings.concurrency_limit, settings.reserved_inbound_concurrency, inbound_wait_s=inbound_wait_s)
+    slots = slot_pool(store, settings, inbound_wait_s=inbound_wait_s)
     wheel = Wheel()
     trunks = TrunkSync(store, Trunks(shared.ari, app=settings.app, context=settings.trunk_context))
     registrar = Registrar(
@@ -305,7 +309,7 @@ def _calls(shared: _Shared, *, inbound_wait_s: float) -> _Calls:
 
 
 def _switchboard(
-    shared: _Shared, slots: Slots, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
+    shared: _Shared, slots: SlotPool, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
 ) -> Switchboard:
     settings = shared.settings
     dependencies = SessionDependencies(

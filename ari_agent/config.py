@@ -173,6 +173,9 @@ class Settings(ProcessSettings):
     )
     concurrency_limit: int = Field(20, ge=1, le=100_000, description="calls at the same time")
     reserved_inbound_concurrency: int = Field(0, ge=0, description="of these, slots kept for inbound calls")
+    database_away: Annotated[Literal["take", "refuse"], BeforeValidator(lower)] = Field(
+        "take", description="new calls while a PostgreSQL that controllers share is away: take or refuse"
+    )
     calls_per_second: float = Field(1, gt=0, le=150, description="how fast the calls of batches begin")
     chat_failure_text: str = Field(
         "Sorry, we cannot answer at the moment. Please try again later.",

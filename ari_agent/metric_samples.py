@@ -12,7 +12,7 @@ from ari_agent.api.dependencies import MetricsSource, Sample
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.rest import RequestTotals
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.switchboard import Switchboard
 from ari_agent.contract.node import AsteriskState, NodeInfo, NodeLoad, NodeState
 from ari_agent.media.wheel import Wheel
@@ -24,7 +24,7 @@ from ari_agent.webhooks.delivery import Delivery
 def sources(
     *,
     switchboard: Switchboard,
-    slots: Slots,
+    slots: SlotPool,
     wheel: Wheel,
     ari: Ari,
     delivery: Delivery,
@@ -49,7 +49,7 @@ def sources(
     )
 
 
-def measure_node(node: AnyNode, switchboard: Switchboard, slots: Slots, ari: Ari) -> None:
+def measure_node(node: AnyNode, switchboard: Switchboard, slots: SlotPool, ari: Ari) -> None:
     """Have a node tell the others how busy this controller is, and whether it drains, from now on."""
 
     def load() -> NodeLoad:
@@ -87,11 +87,14 @@ def of_quality(switchboard: Switchboard) -> Iterable[Metric]:
     return switchboard.quality.collect()
 
 
-def of_slots(slots: Slots) -> Iterator[Sample]:
-    """How many concurrency slots there are, are taken, and are waited for."""
-    yield Sample("slots_in_use", "Calls that hold a concurrency slot.", slots.in_use)
-    yield Sample("slots_limit", "Concurrency slots in all.", slots.limit)
-    yield Sample("slots_waiting", "Callers who wait, ringing, for a slot.", slots.waiting)
+async def of_slots(slots: SlotPool) -> Sequence[Sample]:
+    """How many concurrency slots there are, are taken, and are waited for, of the whole workspace."""
+    usage = await slots.usage()
+    return (
+        Sample("slots_in_use", "Calls that hold a concurrency slot.", usage.in_use),
+        Sample("slots_limit", "Concurrency slots in all.", slots.limit),
+        Sample("slots_waiting", "Callers who wait, ringing, for a slot.", usage.waiting),
+    )
 
 
 def of_wheel(wheel: Wheel) -> Iterator[Sample]:

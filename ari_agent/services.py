@@ -18,11 +18,13 @@ from ari_agent.artefacts.links import Links
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.browser_phone import BrowserPhone
+from ari_agent.calls.concurrency_slots import SlotPool, Slots
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.public_log.public_logs import FINISHERS as LOG_FINISHERS
 from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
 from ari_agent.calls.scrubbed_recording import FINISHERS as RECORDING_FINISHERS
+from ari_agent.calls.shared_slots import SharedSlots
 from ari_agent.chats.chat_router import ChatRouter
 from ari_agent.chats.chat_service import ChatService
 from ari_agent.chats.dependencies import Analyses, ChatDependencies
@@ -265,6 +267,18 @@ def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settin
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, trace=trace)
     store.outbox.on_added = delivery.wake
     return delivery
+
+
+def slot_pool(store: Store, settings: Settings, *, inbound_wait_s: float) -> SlotPool:
+    """Return the pool of concurrency slots: that of all controllers which share the database, or one in memory.
+
+    inbound_wait_s: how long an inbound caller rings for a slot.
+    """
+    limits = (settings.concurrency_limit, settings.reserved_inbound_concurrency)
+    if store.slots.node_id is None:
+        return Slots(*limits, inbound_wait_s=inbound_wait_s)
+    takes = settings.database_away == "take"
+    return SharedSlots(store.slots, *limits, inbound_wait_s=inbound_wait_s, take_while_away=takes)
 
 
 def browser_phone(settings: Settings, http: aiohttp.ClientSession) -> BrowserPhone | None:

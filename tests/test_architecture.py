@@ -407,6 +407,7 @@ WAITING: Final = (
     "calls.transfer.caller_transfer",
     "calls.channel_end",
     "calls.concurrency_slots",
+    "calls.shared_slots",
     "calls.adopted_call",
     "calls.agent_absence",
     "calls.transfer.agentic_transfer",

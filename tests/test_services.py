@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.shared_slots import SharedSlots
 from ari_agent.config import Settings
 from ari_agent.errors import ConfigurationError
-from ari_agent.services import joined_node, opened_store, opened_voice_ends
+from ari_agent.services import joined_node, opened_store, opened_voice_ends, slot_pool
 from ari_agent.setting_values import Address
+from ari_agent.store.store import Store
 
 
 def test_voice_activity_is_there_where_it_is_installed() -> None:
@@ -66,3 +69,12 @@ async def test_a_second_controller_on_one_file_does_not_start(tmp_path: Path) ->
                 raise AssertionError("it has begun")
         assert not (tmp_path / "calls.db").exists(), "nor does it touch the database"
         holder.kill()
+
+
+def test_controllers_that_share_a_database_share_the_slots() -> None:
+    store, settings = Store("postgresql://127.0.0.1/ari_agent"), Settings(concurrency_limit=7)
+    assert isinstance(slot_pool(store, settings, inbound_wait_s=40.0), Slots)
+    store._database.node_id = 1
+    shared = slot_pool(store, settings, inbound_wait_s=40.0)
+    assert isinstance(shared, SharedSlots)
+    assert (shared.limit, shared.reserved_inbound) == (7, 0)

@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client.core import Metric
 
 from ari_agent.artefacts.artefacts import Artefacts
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.registrar import Registrar
 from ari_agent.calls.web.web_acceptor import WebAcceptor
 from ari_agent.clock import now_ms
@@ -213,7 +213,7 @@ class ApiDependencies:
     has_prompts: bool = False
     has_realtime: bool = False
     consent_refusal: Callable[[RecordingConsent], Awaitable[str | None]] = _no_consent_is_refused
-    slots: Slots | None = None
+    slots: SlotPool | None = None
     nodes: Callable[[], Sequence[NodeInfo]] = tuple
     other_nodes: OtherNodes | None = None
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None

@@ -20,7 +20,7 @@ async def get_concurrency(request: web.Request) -> web.Response:
     limit = slots.limit if slots else 0
     return answer(
         Concurrency(
-            current_concurrency=slots.in_use if slots else len(dependencies.switchboard.live()),
+            current_concurrency=(await slots.usage()).in_use if slots else len(dependencies.switchboard.live()),
             concurrency_limit=limit,
             base_concurrency=limit,
             reserved_inbound_concurrency=slots.reserved_inbound if slots else 0,

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ari_agent.calls.call_window import opens_ms
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.originator import Originator
 from ari_agent.contract.batch_call import BatchCall, BatchCallCreate
 from ari_agent.contract.call import Call
@@ -39,7 +39,7 @@ class BatchScheduler:
         *,
         store: Store,
         originator: Originator,
-        slots: Slots,
+        slots: SlotPool,
         calls_per_second: float,
         new_batch_id: Callable[[], str],
         now_ms: Callable[[], int],

@@ -1,14 +1,9 @@
-"""Slots: how many calls run at the same time, and who waits for the next.
+"""Slots: how many calls run at the same time, and who waits for the next. `contract/slot_rules.py` has the rules.
 
-Source: Retell, "Understand concurrency & limits" and "Make batch calls" (2026-08): one pool for the workspace.
-
-    call                  may use                                           when none is free
-    inbound               all of the limit                                  waits, ringing; first come, first served
-    outbound, web         the limit less what is reserved for inbound       is refused at once
-    outbound of a batch   the same, less the batch's reserved_concurrency   is tried again when one comes free
-
-A slot lives exactly as long as its call: who holds one holds it in an `async with`. The pool is in memory, so a process
-that dies takes its slots along with its calls; the next one begins with an empty pool and ends the records of the dead.
+A slot lives exactly as long as its call: who holds one holds it in an `async with`. A pool is either in the memory of
+the only controller (`Slots`), or all controllers that share a database share one (`shared_slots.py`). A process that
+dies takes the slots in its memory along with its calls; the next one begins with an empty pool and ends the records of
+the dead.
 """
 
 from __future__ import annotations
@@ -16,25 +11,63 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, Protocol
 
+from ari_agent.contract.slot_rules import SlotAnswer, SlotAsk, SlotKind, SlotUsage, require_room_for_others
 from ari_agent.errors import ConcurrencyLimitReached
 
 INBOUND_WAIT_S: Final = 40.0
 """How many seconds an inbound caller rings at most while waiting for a slot."""
 
 
-class Slots:
-    """The workspace's pool of concurrency slots: first come, first served. It belongs to one event loop.
+class SlotPool(Protocol):
+    """The workspace's pool of concurrency slots."""
 
-    limit: calls at the same time, at least 1. reserved_inbound: of these, never used by outbound calls.
+    limit: int
+    """Calls at the same time, in all, at least 1."""
+    reserved_inbound: int
+    """Of these, never used by outbound calls."""
+
+    @property
+    def in_use(self) -> int:
+        """How many slots the calls of this controller hold."""
+
+    def inbound(self, call_id: str = "", *, wait_s: float | None = None) -> AbstractAsyncContextManager[None]:
+        """Hold a slot for an inbound call. wait_s: how long it may ring for one; None for what is usual for the pool.
+
+        Raises:
+            TimeoutError: none came free in that time.
+        """
+
+    def outbound(self, call_id: str = "", *, batch_reserve: int | None = None) -> AbstractAsyncContextManager[None]:
+        """Hold a slot for an outbound or a web call, which never waits.
+
+        batch_reserve: for a call of a batch, the batch's reserved_concurrency: slots that calls of batches leave to
+        all others.
+
+        Raises:
+            ConcurrencyLimitReached: none is free, or those left are reserved for other calls.
+        """
+
+    def resumed(self, call_id: str = "", *, outbound: bool) -> AbstractAsyncContextManager[None]:
+        """Hold the slot of a call that another process had before: it runs, and counts, whatever the limit."""
+
+    async def freed(self) -> None:
+        """Wait until a slot comes free, or an outbound call of those allowed ends: a batch then tries again."""
+
+    async def usage(self) -> SlotUsage:
+        """Return how the pool is used by the whole workspace."""
+
+
+class Slots:
+    """A pool in memory: first come, first served. It belongs to one event loop. See SlotPool.
+
     inbound_wait_s: how long an inbound caller rings for a slot.
     """
 
     def __init__(self, limit: int, reserved_inbound: int = 0, *, inbound_wait_s: float = INBOUND_WAIT_S) -> None:
-        if not 0 <= reserved_inbound < limit:
-            raise ValueError(f"reserved_inbound must be 0 to {limit - 1}, is {reserved_inbound}")
+        require_room_for_others(limit, reserved_inbound)
         self.limit = limit
         self.reserved_inbound = reserved_inbound
         self.in_use = 0
@@ -49,54 +82,60 @@ class Slots:
         """How many inbound callers ring and wait for a slot."""
         return len(self._waiting)
 
-    @asynccontextmanager
-    async def inbound(self, wait_s: float | None = None) -> AsyncIterator[None]:
-        """Hold a slot for an inbound call. wait_s: None for `inbound_wait_s` of the pool.
+    async def usage(self) -> SlotUsage:
+        """See SlotPool.usage."""
+        return self._usage()
 
-        Raises:
-            TimeoutError: none came free in that time.
-        """
-        await self._acquire(self._inbound_wait_s if wait_s is None else wait_s)
+    @asynccontextmanager
+    async def inbound(self, call_id: str = "", *, wait_s: float | None = None) -> AsyncIterator[None]:
+        """See SlotPool.inbound."""
+        ask = SlotAsk(call_id, SlotKind.INBOUND)
+        await self._acquire(ask, self._inbound_wait_s if wait_s is None else wait_s)
         try:
             yield
         finally:
             self._release()
 
     @asynccontextmanager
-    async def outbound(self, *, batch_reserve: int | None = None) -> AsyncIterator[None]:
-        """Hold a slot for an outbound or a web call, which never waits.
-
-        batch_reserve: for a call of a batch, the batch's reserved_concurrency: slots that calls of batches leave to
-        all others.
-
-        Raises:
-            ConcurrencyLimitReached: none is free, or those left are reserved for other calls.
-        """
-        in_batch = batch_reserve is not None
-        for in_use, reserved in (
-            (self.in_use, 0),
-            (self.outbound_in_use, self.reserved_inbound),
-            (self.batch_in_use if in_batch else 0, batch_reserve or 0),
-        ):
-            if in_use >= self.limit - reserved:
-                raise ConcurrencyLimitReached(in_use, max(0, self.limit - reserved))
-        self.in_use += 1
-        self.outbound_in_use += 1
+    async def outbound(self, call_id: str = "", *, batch_reserve: int | None = None) -> AsyncIterator[None]:
+        """See SlotPool.outbound."""
+        ask = outbound_ask(call_id, batch_reserve)
+        answer = self._answer(ask)
+        if isinstance(answer, ConcurrencyLimitReached):
+            raise answer
+        in_batch = ask.kind is SlotKind.BATCH
         self.batch_in_use += in_batch
+        try:
+            async with self.resumed(call_id, outbound=True):
+                yield
+        finally:
+            self.batch_in_use -= in_batch
+
+    @asynccontextmanager
+    async def resumed(self, call_id: str = "", *, outbound: bool) -> AsyncIterator[None]:
+        """See SlotPool.resumed."""
+        del call_id
+        self.in_use += 1
+        self.outbound_in_use += outbound
         try:
             yield
         finally:
-            self.batch_in_use -= in_batch
-            self.outbound_in_use -= 1
+            self.outbound_in_use -= outbound
             self._release()
 
     async def freed(self) -> None:
-        """Wait until a slot comes free, or an outbound call of those allowed ends: a batch then tries again."""
+        """See SlotPool.freed."""
         self._freed.clear()
         await self._freed.wait()
 
-    async def _acquire(self, wait_s: float) -> None:
-        if self.in_use < self.limit and not self._waiting:
+    def _usage(self) -> SlotUsage:
+        return SlotUsage(self.in_use, self.outbound_in_use, self.batch_in_use, self.waiting)
+
+    def _answer(self, ask: SlotAsk) -> SlotAnswer | ConcurrencyLimitReached:
+        return ask.answer(self._usage(), limit=self.limit, reserved_inbound=self.reserved_inbound)
+
+    async def _acquire(self, ask: SlotAsk, wait_s: float) -> None:
+        if self._answer(ask) is SlotAnswer.HELD:
             self.in_use += 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -114,9 +153,16 @@ class Slots:
     def _release(self) -> None:
         """Hand the slot to the first who still waits, so that it is never free while somebody rings."""
         self._freed.set()
-        while self._waiting:
+        # Calls that were resumed may be more than there are slots: theirs come free for nobody.
+        while self._waiting and self.in_use <= self.limit:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
         self.in_use -= 1
+
+
+def outbound_ask(call_id: str, batch_reserve: int | None) -> SlotAsk:
+    """Return what an outbound call asks for. batch_reserve: see SlotPool.outbound."""
+    kind = SlotKind.OUTBOUND if batch_reserve is None else SlotKind.BATCH
+    return SlotAsk(call_id, kind, batch_reserve or 0)

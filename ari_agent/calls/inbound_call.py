@@ -79,7 +79,7 @@ class InboundCall(ReferableCall):
         )
         saving = self._tasks.create_task(self._save())
         try:
-            await self._exit_stack.enter_async_context(self._services.slots.inbound())
+            await self._exit_stack.enter_async_context(self._services.slots.inbound(self.call_id))
         except TimeoutError:
             await saving
             await self._divert(arrival, record)

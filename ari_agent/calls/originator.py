@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
 from ari_agent.asterisk.trunk_objects import trunk_encryption
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.outbound_call import OutboundOrder
 from ari_agent.calls.record import CallRecord, registered_call
@@ -75,7 +75,7 @@ class Originator:
         self,
         *,
         store: Store,
-        slots: Slots,
+        slots: SlotPool,
         dialler: Dialler,
         trunks: TrunkSync,
         dial_guard: DialGuard,
@@ -158,9 +158,10 @@ class Originator:
         async with AsyncExitStack() as exits, self._dial_guard.admitting(dial):
             if not self._dialler.can_dial:
                 raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
-            await exits.enter_async_context(self._slots.outbound(batch_reserve=batch_reserve))
+            call_id = self._new_call_id()
+            await exits.enter_async_context(self._slots.outbound(call_id, batch_reserve=batch_reserve))
             call = _registered(
-                self._new_call_id(),
+                call_id,
                 agent,
                 task,
                 from_number=number.phone_number,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.caller_refer import CallerTransfers
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.latency_histograms import LatencyHistograms
@@ -74,7 +74,7 @@ class SessionDependencies:
     ari: Ari
     app: str
     records: RecordWriter
-    slots: Slots
+    slots: SlotPool
     rtp: RtpPorts
     wheel: Wheel
     account_webhook_url: str | None

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.call_monitoring import CallMonitoring
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.clock import now_ms
 from ari_agent.console.agents.installation import Installation
@@ -156,7 +156,7 @@ class ConsoleDependencies:
     is_https: bool = False
     logins_folder: Path | None = None
     health: HealthSources = field(default_factory=HealthSources)
-    slots: Slots | None = None
+    slots: SlotPool | None = None
     artefacts: Artefacts | None = None
     numbers: NumberTools | None = None
     checks: CheckRuns | None = None

@@ -17,8 +17,9 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -139,6 +140,7 @@ class Database:
             self._backend: Sqlite | Postgresql = Sqlite(url) if url.drivername == "sqlite" else Postgresql(url)
         except SQLAlchemyError as error:
             raise StoreError(f"the database URL {self.shown_url} is not usable: {one_line(error)}") from None
+        self._failures: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, *self._backend.failures)
         self._under_way: set[asyncio.Task[object]] = set()
         self.node_id: int | None = None
         """Which of the controllers that share the database this is; None where it has the database to itself."""
@@ -182,6 +184,26 @@ class Database:
         """Write with one statement. Returns how many rows it has written."""
         return await self.write(lambda connection: connection.execute(statement).rowcount)
 
+    @asynccontextmanager
+    async def own_connection(self) -> AsyncIterator[Any]:
+        """Hold a connection of asyncpg's beside all transactions, to be told what happens in PostgreSQL.
+
+        Raises:
+            StoreError: the database is away, or the connection was lost while it was held, or is SQLite.
+        """
+        if isinstance(self._backend, Sqlite):
+            raise StoreError(f"the database {self.shown_url} is a file, which tells nobody anything")
+        async with self.translated(), self._backend.own_connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def translated(self) -> AsyncIterator[None]:
+        """Raise StoreError where the database, or its driver, fails."""
+        try:
+            yield
+        except self._failures as error:
+            raise StoreError(f"the database {self.shown_url} failed: {one_line(error)}") from error
+
     async def probe(self) -> None:
         """Write something that changes nothing. Raises: StoreError, when it is not kept."""
         await self.write(self._backend.probe)
@@ -212,10 +234,8 @@ class Database:
             raise
 
     async def _translated(self, transaction: Awaitable[T]) -> T:
-        try:
+        async with self.translated():
             return await transaction
-        except (SQLAlchemyError, OSError) as error:
-            raise StoreError(f"the database {self.shown_url} failed: {one_line(error)}") from error
 
 
 def _log_failure(task: asyncio.Task[T]) -> None:
@@ -225,6 +245,8 @@ def _log_failure(task: asyncio.Task[T]) -> None:
 
 class Sqlite:
     """A SQLite file, with one thread that writes and a few that read."""
+
+    failures: tuple[type[Exception], ...] = ()
 
     def __init__(self, url: URL) -> None:
         self.path = Path(url.database or "").absolute()
@@ -370,6 +392,21 @@ class Postgresql:
             self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         except ModuleNotFoundError:
             raise StoreError("PostgreSQL needs the package asyncpg: pip install 'ari-agent[postgresql]'") from None
+        driver: Any = self._engine.dialect.dbapi
+        self.failures: tuple[type[Exception], ...] = (driver.asyncpg.PostgresError, driver.asyncpg.InterfaceError)
+        """What the driver itself raises, without SQLAlchemy."""
+
+    @asynccontextmanager
+    async def own_connection(self) -> AsyncIterator[Any]:
+        """Hold a connection of the driver's that the pool does not count."""
+        async with self._engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            own: Any = raw.driver_connection
+            raw.detach()
+            try:
+                yield own
+            finally:
+                own.terminate()
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
         """A transaction in READ COMMITTED: jobs that read before they write lock what they read."""

@@ -24,6 +24,7 @@ from ari_agent.store.outbox import Outbox
 from ari_agent.store.phone_numbers import PhoneNumbers
 from ari_agent.store.placed_calls import PlacedCalls
 from ari_agent.store.registrations import Registrations
+from ari_agent.store.slot_session import SlotSession
 from ari_agent.store.versioned_engines import FLOWS, PROMPTS, VersionedEngines
 from ari_agent.store.webhook_deliveries import WebhookDeliveries
 
@@ -56,6 +57,7 @@ class Store:
         self.costs = CallCosts(self._database)
         self.statistics = CallStatistics(self._database)
         self.registrations = Registrations(self._database, self.calls, self.outbox)
+        self.slots = SlotSession(self._database)
 
     def __repr__(self) -> str:
         return f"<Store {self._database.shown_url}>"

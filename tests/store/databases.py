@@ -57,7 +57,7 @@ def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     if request.param == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path}/calls.db"
     else:
-        with _new_database(request.getfixturevalue("postgresql_url")) as url:
+        with new_database(request.getfixturevalue("postgresql_url")) as url:
             yield url
 
 
@@ -110,7 +110,8 @@ async def _open_once(database_url: str) -> None:
 
 
 @contextmanager
-def _new_database(server_url: str) -> Iterator[str]:
+def new_database(server_url: str) -> Iterator[str]:
+    """The URL of a database that holds nothing."""
     server = make_url(server_url)
     name = postgresql.database_name(next(_count))
     asyncio.run(_administer(server, f"CREATE DATABASE {name}"))

@@ -38,7 +38,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def server(folder_of_programs: Path) -> Iterator[str]:
+def server(folder_of_programs: Path, own_settings: tuple[str, ...] = HASTE) -> Iterator[str]:
     """Its URL, without a database: `postgresql+asyncpg://postgres:...@127.0.0.1:PORT`."""
     # PostgreSQL refuses to run as root; the package made this user
     user = "postgres" if os.geteuid() == 0 else None
@@ -54,7 +54,12 @@ def server(folder_of_programs: Path) -> Iterator[str]:
             who = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password_file}"]
             initdb = [str(folder_of_programs / "initdb"), "-D", str(data), "-N", *who]
             subprocess.run(initdb, user=user, cwd="/", check=True, stdout=output, stderr=output)
-            settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *HASTE]
+            settings = [
+                f"port={port}",
+                "listen_addresses=127.0.0.1",
+                f"unix_socket_directories={folder}",
+                *own_settings,
+            ]
             command = [str(folder_of_programs / "postgres"), "-D", str(data)]
             for setting in settings:
                 command += ["-c", setting]

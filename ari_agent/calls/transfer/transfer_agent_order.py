@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import Any
 
-from ari_agent.calls.concurrency_slots import Slots
+from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.record import CallRecord, registered_call
 from ari_agent.calls.session_dependencies import FindAgent
 from ari_agent.calls.transfer.agentic_transfer import AgenticTransferRefused
@@ -23,7 +23,7 @@ async def order_transfer_agent(
     original: CallRecord,
     *,
     find_agent: FindAgent,
-    slots: Slots,
+    slots: SlotPool,
     call_id: str,
     from_number: str,
     to_number: str,
@@ -53,7 +53,7 @@ async def order_transfer_agent(
         agent_tag=agent_tag(agent, wanted.agent_version),
     )
     async with AsyncExitStack() as exits:
-        await exits.enter_async_context(slots.outbound())
+        await exits.enter_async_context(slots.outbound(call_id))
         return TransferAgentOrder(call, agent, _told(original), slot=exits.pop_all())
 
 

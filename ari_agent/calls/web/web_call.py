@@ -55,7 +55,7 @@ class WebCall(CallSession):
         self._log.info("call arrived", extra={"agent_id": agent.agent_id})
         self._advance(Routed())
         try:
-            await self._exit_stack.enter_async_context(self._services.slots.outbound())
+            await self._exit_stack.enter_async_context(self._services.slots.outbound(self.call_id))
         except ConcurrencyLimitReached as error:
             self._log.info("no slot: %s", error)
             self.post(Teardown(DisconnectionReason.CONCURRENCY_LIMIT_REACHED, continues_in_dialplan=True))

@@ -133,11 +133,12 @@ class _Render:
     async def summary(self, health: Health, *, wait_s: float = 0.0) -> Markup:
         """Return how many calls and slots there are, who serves them, and how each part is."""
         parts = await health.parts(wait_s=wait_s)
-        in_progress = len(self.dependencies.calls.live())
+        in_progress, slots = len(self.dependencies.calls.live()), self.dependencies.slots
         values = {
             "in_progress": in_progress,
             "not_shown": max(0, in_progress - _SHOWN),
-            "slots": self.dependencies.slots,
+            "slots": slots,
+            "usage": await slots.usage() if slots else None,
             "parts": parts,
             "nodes": self.dependencies.health.nodes(),
         }
