@@ -24,6 +24,7 @@ from ari_agent.contract.parsing.url import WebhookUrl, WebsocketUrl
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import Recording
 from ari_agent.contract.retention_days import RetentionDays
+from ari_agent.default_database import default_database_url
 from ari_agent.errors import ConfigurationError
 from ari_agent.process_settings import ProcessSettings
 from ari_agent.setting_values import (
@@ -55,27 +56,8 @@ OF_OTHERS: Final = frozenset(
 )
 """Variables with our prefix that the demo and docker/install.sh read, without it. They are no settings of `serve`."""
 
-DATABASE_FILE: Final = "ari-agent.db"
-SERVICE_FOLDER: Final = Path("/var/lib/ari-agent-controller")
-"""The state folder of the systemd unit."""
 SERVICE_ENVIRONMENT: Final = (Path("/etc/ari-agent/asterisk/ari-agent.env"), Path("/etc/ari-agent/controller.env"))
 """The files that the systemd unit reads settings from."""
-
-
-def default_database_url() -> str:
-    """Return the URL of the SQLite file that is used where ARI_AGENT_DATABASE_URL is not set.
-
-    That is the first of: `ari-agent.db` in the current directory if it is there (earlier versions made it), in
-    SERVICE_FOLDER if this user may write there, in `$XDG_STATE_HOME/ari-agent`, in `~/.local/state/ari-agent`.
-    """
-    here = Path(DATABASE_FILE).absolute()
-    if here.is_file():
-        return f"sqlite+aiosqlite:///{here}"
-    if os.access(SERVICE_FOLDER, os.W_OK | os.X_OK):
-        return f"sqlite+aiosqlite:///{SERVICE_FOLDER / DATABASE_FILE}"
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 -- never raises
-    return f"sqlite+aiosqlite:///{Path(state).absolute() / 'ari-agent' / DATABASE_FILE}"
-
 
 REALTIME_URL: Final = "wss://api.openai.com/v1/realtime"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ari_agent import config
+from ari_agent import default_database
 from ari_agent.config import load
 from ari_agent.contract.dial_policy import DialPolicy
 from ari_agent.contract.price_table import PriceTable
@@ -235,7 +235,7 @@ def test_the_log_level_is_taken_in_any_case(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_default_database_does_not_depend_on_the_current_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(config, "SERVICE_FOLDER", tmp_path / "service")
+    monkeypatch.setattr(default_database, "SERVICE_FOLDER", tmp_path / "service")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert load().database_url == f"sqlite+aiosqlite:///{tmp_path}/state/ari-agent/ari-agent.db"
     assert load().database_is_default

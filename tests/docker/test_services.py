@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ari_agent.config import DATABASE_FILE, SERVICE_FOLDER, Settings
+from ari_agent.config import Settings
+from ari_agent.default_database import DATABASE_FILE, SERVICE_FOLDER
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = (REPOSITORY / "docker" / "compose.yaml").read_text()

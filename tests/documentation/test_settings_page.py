@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ari_agent.config import DATABASE_FILE, PREFIX, SERVICE_FOLDER, Settings
+from ari_agent.config import PREFIX, Settings
+from ari_agent.default_database import DATABASE_FILE, SERVICE_FOLDER
 from ari_agent.demo.settings import PORTS
 from tests.documentation.pages import ROOT
 
