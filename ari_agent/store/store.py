@@ -17,6 +17,7 @@ from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
 from ari_agent.store.dialled_calls import DialledCalls
+from ari_agent.store.held_calls import HeldCalls
 from ari_agent.store.migrations import bring_to_head, require_known_schema
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.phone_numbers import PhoneNumbers
@@ -46,6 +47,7 @@ class Store:
         self.outbox = Outbox(self._database, now_ms)
         self.webhooks = WebhookDeliveries(self._database, self.outbox)
         self.calls = Calls(self._database, self.outbox, now_ms)
+        self.held_calls = HeldCalls(self._database, self.calls)
         self.batches = Batches(self._database, self.calls, self.outbox)
         self.chats = Chats(self._database, self.outbox, now_ms)
         self.analyses = Analyses(self._database, self.calls, self.chats, self.outbox)
