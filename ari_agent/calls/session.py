@@ -414,6 +414,7 @@ class CallSession(ABC):
 
     async def _let_go(self) -> None:
         """Close what only this controller holds of a caller whom another leads: nothing of one who is in Asterisk."""
+        self._log.warning("call let go of: another controller leads it")
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:

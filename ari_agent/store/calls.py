@@ -305,7 +305,7 @@ class Calls:
         await self._database.write(change)
 
 
-def _require_in_hand(row: Row[Any], call: Call, node_id: int) -> None:
+def _require_in_hand(row: Row[Any, Any, Any, Any, Any, Any], call: Call, node_id: int) -> None:
     """Raise TakenOver where a node may not write the record of a call any more. row: what is stored of it.
 
     One that is over stays as it ended: who comes with another end comes too late.

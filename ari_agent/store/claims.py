@@ -7,6 +7,7 @@ of nodes are never given again.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, exists, select, update
@@ -29,26 +30,28 @@ def is_a_node(node_id: int) -> ColumnElement[bool]:
     return exists().where(nodes.c.node_id == node_id)
 
 
-def claim(
-    connection: Connection,
-    table: Table,
-    column: Column[Any],
-    wanted: ColumnElement[bool],
-    *order: ColumnElement[Any],
-    node_id: int,
-    limit: int,
-) -> Collection[Row[Any]]:
-    """Claim rows of a table that are wanted and in no other node's hands, and return them, in no order.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a node takes of the rows of a table. column: where it is written. limit: how many rows at most."""
 
-    What another transaction works on at this moment is passed over. column: where the claim is written.
-    """
-    [key] = table.primary_key.columns
-    is_free = (~is_in_other_hands(column, node_id), is_a_node(node_id))
-    free = select(key).where(wanted, *is_free).order_by(*order).limit(limit)
-    # Found once, whatever the plan: as a mere subquery it might be found, and locked, again for each row.
-    found = free.with_for_update(of=table, skip_locked=True).cte("found")
-    statement = update(table).where(key.in_(select(found.c[key.name]))).values({column: node_id})
-    return connection.execute(statement.returning(table)).all()
+    table: Table
+    column: Column[Any]
+    wanted: ColumnElement[bool]
+    order: ColumnElement[Any]
+    limit: int
+
+    def make(self, connection: Connection, node_id: int) -> Collection[Row[Any]]:
+        """Claim rows that are in no other node's hands, and return them, in no order.
+
+        What another transaction works on at this moment is passed over.
+        """
+        [key] = self.table.primary_key.columns
+        is_free = (~is_in_other_hands(self.column, node_id), is_a_node(node_id))
+        free = select(key).where(self.wanted, *is_free).order_by(self.order).limit(self.limit)
+        # Found once, whatever the plan: as a mere subquery it might be found, and locked, again for each row.
+        found = free.with_for_update(of=self.table, skip_locked=True).cte("found")
+        statement = update(self.table).where(key.in_(select(found.c[key.name]))).values({self.column: node_id})
+        return connection.execute(statement.returning(self.table)).all()
 
 
 def release_claims(connection: Connection, node_id: int) -> None:

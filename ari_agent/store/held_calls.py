@@ -23,6 +23,7 @@ from ari_agent.store.tables import calls, nodes, registrations
 
 _IS_WAITING: Final = exists().where(registrations.c.call_id == calls.c.call_id)
 
+
 class HeldCalls:
     """Takes calls over from nodes that are no more."""
 

@@ -23,8 +23,8 @@ async def join(store: Store) -> int:
     row = {"name": "a node", "app": "ari_agent", "version": "1", "started_ms": 1, "heartbeat_ms": 1}
     statement = insert(nodes).values(**row, state="serving", load="{}").returning(nodes.c.node_id)
     database = database_of(store)
-    database.node_id = await database.write(lambda connection: connection.execute(statement).scalar_one())
-    return database.node_id
+    database.node_id = node_id = await database.write(lambda connection: connection.execute(statement).scalar_one())
+    return node_id
 
 
 async def bury(store: Store, node_id: int) -> None:

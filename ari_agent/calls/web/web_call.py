@@ -88,6 +88,7 @@ class WebCall(CallSession):
         await self._front.close(_close_code(teardown.reason), reason + self._told_client)
 
     async def _let_go(self) -> None:
+        await super()._let_go()
         await self._front.close(INTERNAL_ERROR, "another controller leads the call")
 
     async def _release_caller_leg(self) -> None:
