@@ -17,7 +17,9 @@ Of one call, the oldest event that is due goes first. One that waits for its nex
 for one case: if its receiver was not reached at all, they wait with it, since they could not be delivered either; so a
 call's order survives a receiver that restarts.
 
-One controller works on an outbox at a time: what it is sending just now is known to it alone.
+What the only controller is sending just now is known to it alone. Of several, each claims what it sends: `claimed_by`
+is the node, and the others pass over the call of the event, so that its order is kept. The claim ends with the outcome
+of the attempt, or with the node, see `claims`.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_attempt import WebhookAttempt, read_attempts, stored_attempts, without_answers
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
+from ari_agent.store.claims import OUTBOX_LOCK, is_a_node, is_in_other_hands
 from ari_agent.store.database import Database, insert_into
 from ari_agent.store.kept_webhook import HOLDS_THOSE_BEFORE, kept_webhook
 from ari_agent.store.tables import calls, chats, outbox
@@ -85,6 +88,24 @@ def _dead(call_id: str | None) -> Select[Any]:
     return statement if call_id is None else statement.where(outbox.c.call_id == call_id)
 
 
+def _claim(connection: Connection, due: Select[Any], node_id: int) -> Sequence[Row[Any]]:
+    """Claim what is due for a node, and return it, the longest due first.
+
+    Two nodes that look at the same moment may each see another event of one call, and no claim yet. So first the calls
+    are locked; what is seen after that has every claim of those who had the lock before. Nobody waits for a lock: what
+    another node is about to claim is passed over.
+    """
+    unlocked = due.with_only_columns(outbox.c.outbox_id, outbox.c.call_id)
+    found = unlocked.with_for_update(of=outbox, skip_locked=True).subquery()
+    is_locked = func.pg_try_advisory_xact_lock(OUTBOX_LOCK, func.hashtext(found.c.call_id))
+    ids = connection.scalars(select(found.c.outbox_id).where(is_locked)).all()
+    if not ids:
+        return ()
+    still_due = due.where(outbox.c.outbox_id.in_(ids)).with_only_columns(outbox.c.outbox_id)
+    claimed = update(outbox).where(outbox.c.outbox_id.in_(still_due)).values(claimed_by=node_id).returning(outbox)
+    return sorted(connection.execute(claimed).all(), key=lambda row: (row.next_attempt_ms, row.outbox_id))
+
+
 class Outbox:
     """The queue. on_added: called whenever something became due that was not before; wakes the delivery."""
 
@@ -103,7 +124,9 @@ class Outbox:
         if last := {event.call_id: event for event in events if event.event is HOLDS_THOSE_BEFORE}:
             events = [each for each in events if each.event is not HOLDS_THOSE_BEFORE or each is last[each.call_id]]
             # Also one that is just being sent, which is sent to its end but not again.
-            older = (outbox.c.call_id.in_(last), outbox.c.event == HOLDS_THOSE_BEFORE.value)
+            older = [outbox.c.call_id.in_(last), outbox.c.event == HOLDS_THOSE_BEFORE.value]
+            if self._database.node_id is not None:  # with the row, the others would lose sight of what is being sent
+                older.append(outbox.c.claimed_by.is_(None))
             connection.execute(delete(outbox).where(*older, outbox.c.state == _PENDING))
         now_ms = self._now_ms()
         statement = insert_into(connection, outbox).on_conflict_do_nothing(index_elements=["once_key"])
@@ -164,15 +187,26 @@ class Outbox:
         unless an older one waits for its receiver.
 
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
+        A node has claimed what it gets; calls with an event in other hands are passed over.
         """
-        statement = self.due_statement(now_ms, limit, except_calls, except_receivers)
-        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._database.rows(statement)]
+        node_id = self._database.node_id
+        statement = self.due_statement(now_ms, limit, except_calls, except_receivers, node_id=node_id)
+        if node_id is None:
+            rows = await self._database.rows(statement)
+        else:
+            rows = await self._database.write(lambda connection: _claim(connection, statement, node_id))
+        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in rows]
 
     @staticmethod
     def due_statement(
-        now_ms: int, limit: int, except_calls: Collection[str], except_receivers: Collection[str]
+        now_ms: int,
+        limit: int,
+        except_calls: Collection[str],
+        except_receivers: Collection[str],
+        *,
+        node_id: int | None = None,
     ) -> Select[Any]:
-        """Return the statement that `due` executes."""
+        """Return the statement that finds what is due; for a node, what it may claim."""
         older = outbox.alias("older")
         goes_first = select(older.c.outbox_id).where(
             older.c.call_id == outbox.c.call_id,
@@ -187,6 +221,11 @@ class Outbox:
             statement = statement.where(outbox.c.call_id.not_in(except_calls))
         if except_receivers:
             statement = statement.where(outbox.c.receiver.not_in(except_receivers))
+        if node_id is not None:
+            other = outbox.alias("other")
+            of_call = (other.c.call_id == outbox.c.call_id, other.c.state == _PENDING)
+            claimed = exists().where(*of_call, is_in_other_hands(other.c.claimed_by, node_id))
+            statement = statement.where(~claimed, is_a_node(node_id))
         return statement
 
     async def next_due_ms(self, after_ms: int) -> int | None:
@@ -239,7 +278,11 @@ class Outbox:
         outcome = {**values, "attempt_log": kept.log_with(attempt)}
         if values["state"] == DELIVERED and not kept.keeps_body:
             outcome["body"] = b""
-        connection.execute(_OUTCOMES[values["state"]], {"this_id": outbox_id, **outcome})
+        statement = _OUTCOMES[values["state"]]
+        if (node_id := self._database.node_id) is not None:  # one that stood still may find it in other hands
+            statement = statement.where(~is_in_other_hands(outbox.c.claimed_by, node_id))
+            outcome["claimed_by"] = None
+        connection.execute(statement, {"this_id": outbox_id, **outcome})
 
     async def depth(self) -> int:
         """Return how many events are pending."""

@@ -45,7 +45,7 @@ class Registrations:
         """Store a new registration and the record of its call, both or neither."""
 
         def write(connection: Connection) -> None:
-            self._calls.put(connection, call, CallRecovery.of(registration.agent))
+            self._calls.put(connection, call, CallRecovery.of(registration.agent), in_hand=False)
             _put(connection, registration)
 
         await self._database.write(write)
