@@ -22,6 +22,10 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "agents/schema/message_model": ("agents/schema/test_schema_files", "the base and the table of those models"),
     "agents/schema/twilio_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
     "agents/schema/web_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
+    "store/due_events": (
+        "store/test_outbox",
+        "what is due is told by the outbox; test_outbox_claims has several nodes",
+    ),
     "slow_readers": ("console/test_slow_readers", "pages of the console are the long answers"),
     "media/agent_encoding": ("media/test_bridge", "what a bridge makes of audio; test_line has the other rates"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),

@@ -20,12 +20,12 @@ BATCHES_LOCK: Final = (0x62617463, 0)
 """The advisory lock of who claims batches: "batc"."""
 
 
-def is_in_other_hands(column: ColumnElement[Any], node_id: int) -> ColumnElement[bool]:
+def is_in_other_hands(column: ColumnElement[Any], node_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """The column of a row names a node that lives, and is another than this one."""
     return and_(column != node_id, exists().where(nodes.c.node_id == column))
 
 
-def is_a_node(node_id: int) -> ColumnElement[bool]:
+def is_a_node(node_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """It is among the nodes; one that stood still for long is not any more, and its claims would count for nothing."""
     return exists().where(nodes.c.node_id == node_id)
 

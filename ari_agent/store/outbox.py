@@ -48,8 +48,9 @@ from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_attempt import WebhookAttempt, read_attempts, stored_attempts, without_answers
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
-from ari_agent.store.claims import OUTBOX_LOCK, is_a_node, is_in_other_hands
+from ari_agent.store.claims import is_in_other_hands
 from ari_agent.store.database import Database, insert_into
+from ari_agent.store.due_events import IS_PENDING, NEXT_DUE, NOT_REACHED, WantedEvents
 from ari_agent.store.kept_webhook import HOLDS_THOSE_BEFORE, kept_webhook
 from ari_agent.store.tables import calls, chats, outbox
 from ari_agent.store.told_content import no_more_than
@@ -58,15 +59,11 @@ PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
 BURIED: Final = "buried"
-# written out and not bound: only then do the databases see that a partial index serves the query
-_PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
-_DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
+_DEAD: Final[ColumnElement[str]] = literal_column("'dead'")  # written out as IS_PENDING is
 UNFINISHED: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
 _AT_ONCE: Final = 200  # rows changed in one transaction of those that change many: it holds a save up for milliseconds
-_NOT_REACHED: Final = "not reached: "
-"""Begins `why` of what waits for a receiver to come back; what a receiver answers never begins a failure's text."""
-_THIS_PENDING: Final = update(outbox).where(outbox.c.outbox_id == bindparam("this_id"), outbox.c.state == _PENDING)
+_THIS_PENDING: Final = update(outbox).where(outbox.c.outbox_id == bindparam("this_id"), outbox.c.state == IS_PENDING)
 _FAILED: Final = _THIS_PENDING.values(attempts=outbox.c.attempts + 1)
 _OUTCOMES: Final[Mapping[object, Update]] = {DELIVERED: _THIS_PENDING, PENDING: _FAILED, DEAD: _FAILED}
 """The statement that writes what became of an attempt, by the state that it leads to."""
@@ -86,24 +83,6 @@ def _dead(call_id: str | None) -> Select[Any]:
     """Dead letters by ascending id; of one call or chat, or all."""
     statement = select(outbox).where(outbox.c.state == _DEAD).order_by(outbox.c.outbox_id)
     return statement if call_id is None else statement.where(outbox.c.call_id == call_id)
-
-
-def _claim(connection: Connection, due: Select[Any], node_id: int) -> Sequence[Row[Any]]:
-    """Claim what is due for a node, and return it, the longest due first.
-
-    Two nodes that look at the same moment may each see another event of one call, and no claim yet. So first the calls
-    are locked; what is seen after that has every claim of those who had the lock before. Nobody waits for a lock: what
-    another node is about to claim is passed over.
-    """
-    unlocked = due.with_only_columns(outbox.c.outbox_id, outbox.c.call_id)
-    found = unlocked.with_for_update(of=outbox, skip_locked=True).subquery()
-    is_locked = func.pg_try_advisory_xact_lock(OUTBOX_LOCK, func.hashtext(found.c.call_id))
-    ids = connection.scalars(select(found.c.outbox_id).where(is_locked)).all()
-    if not ids:
-        return ()
-    still_due = due.where(outbox.c.outbox_id.in_(ids)).with_only_columns(outbox.c.outbox_id)
-    claimed = update(outbox).where(outbox.c.outbox_id.in_(still_due)).values(claimed_by=node_id).returning(outbox)
-    return sorted(connection.execute(claimed).all(), key=lambda row: (row.next_attempt_ms, row.outbox_id))
 
 
 class Outbox:
@@ -127,7 +106,7 @@ class Outbox:
             older = [outbox.c.call_id.in_(last), outbox.c.event == HOLDS_THOSE_BEFORE.value]
             if self._database.node_id is not None:  # with the row, the others would lose sight of what is being sent
                 older.append(outbox.c.claimed_by.is_(None))
-            connection.execute(delete(outbox).where(*older, outbox.c.state == _PENDING))
+            connection.execute(delete(outbox).where(*older, outbox.c.state == IS_PENDING))
         now_ms = self._now_ms()
         statement = insert_into(connection, outbox).on_conflict_do_nothing(index_elements=["once_key"])
         connection.execute(
@@ -189,49 +168,18 @@ class Outbox:
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
         A node has claimed what it gets; calls with an event in other hands are passed over.
         """
-        node_id = self._database.node_id
-        statement = self.due_statement(now_ms, limit, except_calls, except_receivers, node_id=node_id)
-        if node_id is None:
-            rows = await self._database.rows(statement)
-        else:
-            rows = await self._database.write(lambda connection: _claim(connection, statement, node_id))
+        wanted = WantedEvents(now_ms, limit, except_calls, except_receivers, self._database.node_id)
+        take = self._database.read if wanted.node_id is None else self._database.write
+        rows = await take(wanted.take)
         return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in rows]
-
-    @staticmethod
-    def due_statement(
-        now_ms: int,
-        limit: int,
-        except_calls: Collection[str],
-        except_receivers: Collection[str],
-        *,
-        node_id: int | None = None,
-    ) -> Select[Any]:
-        """Return the statement that finds what is due; for a node, what it may claim."""
-        older = outbox.alias("older")
-        goes_first = select(older.c.outbox_id).where(
-            older.c.call_id == outbox.c.call_id,
-            older.c.outbox_id < outbox.c.outbox_id,
-            older.c.state == _PENDING,
-            or_(older.c.next_attempt_ms <= now_ms, older.c.why.startswith(_NOT_REACHED)),
-        )
-        is_due = (outbox.c.state == _PENDING, outbox.c.next_attempt_ms <= now_ms, ~goes_first.exists())
-        statement = select(outbox).where(*is_due)
-        statement = statement.order_by(outbox.c.next_attempt_ms, outbox.c.outbox_id).limit(limit)
-        if except_calls:
-            statement = statement.where(outbox.c.call_id.not_in(except_calls))
-        if except_receivers:
-            statement = statement.where(outbox.c.receiver.not_in(except_receivers))
-        if node_id is not None:
-            other = outbox.alias("other")
-            of_call = (other.c.call_id == outbox.c.call_id, other.c.state == _PENDING)
-            claimed = exists().where(*of_call, is_in_other_hands(other.c.claimed_by, node_id))
-            statement = statement.where(~claimed, is_a_node(node_id))
-        return statement
 
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next pending event after `after_ms` becomes due; None when there is none."""
-        later = (outbox.c.state == _PENDING) & (outbox.c.next_attempt_ms > after_ms)
-        return await self._database.scalar(select(func.min(outbox.c.next_attempt_ms)).where(later))
+
+        def ask(connection: Connection) -> int | None:
+            return connection.execute(NEXT_DUE, {"after_ms": after_ms}).scalar()
+
+        return await self._database.read(ask)
 
     async def delivered(self, outbox_id: int, attempt: WebhookAttempt | None = None) -> None:
         """A 2xx came back: the event is not sent again, unless somebody replays it. attempt: what is noted of it."""
@@ -257,7 +205,7 @@ class Outbox:
             "state": DEAD if dead else PENDING,
             "settled_ms": self._now_ms() if dead else None,
             "next_attempt_ms": 0 if next_attempt_ms is None else next_attempt_ms,
-            "why": (_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
+            "why": (NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
         }
         this_event = outbox.c.outbox_id == outbox_id
         of_call, of_chat = calls.c.call_id == outbox.c.call_id, chats.c.chat_id == outbox.c.call_id
@@ -286,7 +234,7 @@ class Outbox:
 
     async def depth(self) -> int:
         """Return how many events are pending."""
-        return await self._count(_PENDING)
+        return await self._count(IS_PENDING)
 
     async def dead_count(self) -> int:
         """Return how many dead letters there are."""

@@ -201,12 +201,12 @@ class Delivery:
                 full = [name for name, count in busy_receivers.items() if count >= share]
                 limit = min(room, BATCH_SIZE)
                 due = await self._outbox.due(now_ms, limit, except_calls=busy_calls, except_receivers=full)
-                if not due:
-                    break
                 for queued in due:
                     if busy_receivers[queued.event.receiver] < share:
                         busy_receivers[queued.event.receiver] += 1
                         self._start(queued)
+                if len(due) < limit:  # that was all
+                    break
             next_ms = await self._outbox.next_due_ms(now_ms)
         except StoreError as error:
             log.error("the outbox cannot be read: %s", error)
