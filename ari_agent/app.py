@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +35,6 @@ from ari_agent.calls.dialogue.agent_settings import check_voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
-from ari_agent.calls.number_watch import NumberWatch
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.calls.public_log.public_logs import PublicLogs
@@ -126,12 +125,7 @@ async def controller(
         if isinstance(calls.slots, SharedSlots):
             beside("concurrency slots", calls.slots.run())
         chats = _chats(shared)
-        number_changed = calls.trunks.refresh
-        if shared.store.file is None:
-            watch = NumberWatch(shared.store.phone_numbers, calls.trunks.refresh)
-            beside("numbers of other controllers", watch.run())
-            number_changed = watch.refresh
-        api = _api(shared, calls, chats, number_changed=number_changed)
+        api = _api(shared, calls, chats)
         if settings.console == "on":
             console.put_under(api, _console(shared, calls))
         await listen(stack, api, settings, own_socket=own_socket)
@@ -154,6 +148,8 @@ async def controller(
         beside("watch over calls", calls.switchboard.watch())
         beside("chats", chats.run())
         beside("batch calls", calls.batches.run())
+        if shared.store.is_shared:
+            beside("trunks that other controllers change", calls.trunks.watch())
         stack.push_async_callback(calls.switchboard.close)
         yield calls.switchboard
 
@@ -369,9 +365,7 @@ def _chats(shared: _Shared) -> ChatService:
     )
 
 
-def _api(
-    shared: _Shared, calls: _Calls, chats: ChatService, *, number_changed: Callable[[str], Awaitable[str | None]]
-) -> web.Application:
+def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
     return build_api(
         ApiDependencies(
             store=shared.store,
@@ -401,7 +395,7 @@ def _api(
             audio_websockets=WebAcceptor(calls.registrar, calls.switchboard),
             chats=chats,
             trunks=calls.trunks,
-            number_changed=number_changed,
+            number_changed=calls.trunks.refresh,
             has_prompts=shared.prompts is not None,
             has_realtime=shared.realtime is not None,
             check_voice=partial(check_voice, shared.speech.voices if shared.speech else Voices()),

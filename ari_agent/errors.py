@@ -42,6 +42,7 @@
     ├── StoreError                      the database: 503
     │   ├── UnreadableRecord            what is stored does not have the form it should have
     │   ├── AlreadyStored               400: a record with this key exists
+    │   ├── TakenOver                   another controller leads this call or chat by now
     │   └── FallbackChain               400: a fallback number would itself have a fallback
     ├── ArtefactError                   the store of recordings and logs: 503
     └── ApiError                        an HTTP answer: status and message
@@ -381,6 +382,18 @@ class AlreadyStored(StoreError):
     def __init__(self, kind: str, key: str) -> None:
         super().__init__(f"{kind} {key} exists already")
         self.kind, self.key = kind, key
+
+
+class TakenOver(StoreError):
+    """Raised when the record of a call or chat is to be written that another controller leads by now, or has ended.
+
+    As happens to one that stood still for so long that it was given up. It is not to be tried again. subject_id: of the
+    call or chat.
+    """
+
+    def __init__(self, subject_id: str) -> None:
+        super().__init__(f"{subject_id} is led by another controller by now: this one lets go of it")
+        self.subject_id = subject_id
 
 
 class FallbackChain(StoreError):

@@ -49,7 +49,7 @@ from ari_agent.speech.silero import SileroDetector
 from ari_agent.store.database import make_folder
 from ari_agent.store.nodes import Introduction
 from ari_agent.store.store import Store
-from ari_agent.webhooks.delivery import Delivery
+from ari_agent.webhooks.delivery import POLL_INTERVAL_S, SHARED_POLL_S, Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
 
 log = logging.getLogger(__name__)
@@ -264,7 +264,8 @@ def _speech_settings(settings: Settings) -> SpeechSettings:
 def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:
     """Return what delivers the webhooks of the store's outbox, and is woken by it."""
     api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
-    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, trace=trace)
+    poll_s = SHARED_POLL_S if store.is_shared else POLL_INTERVAL_S
+    delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, poll_s=poll_s, trace=trace)
     store.outbox.on_added = delivery.wake
     return delivery
 

@@ -427,7 +427,6 @@ WAITING: Final = (
     "calls.inbound_router",
     "calls.latency_histograms",
     "calls.transfer.machine_detector",
-    "calls.number_watch",
     "calls.originator",
     "calls.public_log.log_file",
     "calls.public_log.log_lines",

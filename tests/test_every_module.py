@@ -25,6 +25,10 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "agents/schema/web_messages": ("agents/schema/test_schema_files", "models, told by the schemas that they make"),
     "store/slot_rows": ("calls/test_shared_slots", "told by which calls of several nodes get a slot"),
     "store/slot_session": ("calls/test_shared_slots", "a connection, lost there at each of its requests"),
+    "store/due_events": (
+        "store/test_outbox",
+        "what is due is told by the outbox; test_outbox_claims has several nodes",
+    ),
     "slow_readers": ("console/test_slow_readers", "pages of the console are the long answers"),
     "media/agent_encoding": ("media/test_bridge", "what a bridge makes of audio; test_line has the other rates"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),
@@ -81,7 +85,6 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "nodes/dead_nodes": ("nodes/test_node", "nodes that die, stand still and come back, in processes of their own"),
     "store/nodes": ("nodes/test_node", "what nodes read and write is told by what they know of one another"),
     "store/own_session": ("nodes/test_node", "a connection that is cut, shared by a pooler, and comes back"),
-    "calls/number_watch": ("nodes/test_shared", "it needs a second controller, which changes numbers"),
     "api/server": ("api/test_auth", "the application: every test of the API runs it"),
     "api/webhook_description": ("api/test_openapi", "a part of the document that is tested there"),
     "asterisk/channel_variables": ("asterisk/test_ari", "the variables of Ari, one by one and many at once"),

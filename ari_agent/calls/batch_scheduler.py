@@ -1,14 +1,15 @@
 """Places the calls of batches: in their windows, not faster than allowed, while slots are free, after restarts too.
 
 Every batch that is due gets its turn, one call at a time. What has to be known after a crash is in the database:
-which tasks were placed, and when a batch is due again.
+which tasks were placed, and when a batch is due again. Of several controllers one places calls at a time, for as long
+as it can, so that together they place no more of them a second than allowed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from ari_agent.calls.call_window import opens_ms
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 
 _LONGEST_SLEEP_S: Final = 60.0
 """The longest sleep in seconds, however far away the next batch is: another controller may have taken one."""
+_LONGEST_SHARED_SLEEP_S: Final = 5.0
+"""The same where other controllers place calls too, and may have left some behind."""
+_TURN_S: Final = 1.0
+"""How many seconds to wait before it is looked whether another controller still has its turn."""
 _TROUBLE_S: Final = 2.0
 """How many seconds to wait before Asterisk or the database is tried again."""
 
@@ -84,8 +89,12 @@ class BatchScheduler:
             "batch taken",
             extra={"batch_call_id": batch.batch_call_id, "tasks": len(request.tasks), "due_ms": wanted_ms},
         )
-        self._news.set()
+        self.wake()
         return batch
+
+    def wake(self) -> None:
+        """Look at once which batches are due."""
+        self._news.set()
 
     async def run(self) -> None:
         """Place the calls of every batch as they fall due, until cancelled."""
@@ -105,6 +114,24 @@ class BatchScheduler:
         """Place one call of each batch that is due; return for how many seconds there is nothing to do."""
         now_ms = self._now_ms()
         due = await self._store.batches.due(now_ms)
+        try:
+            full = await self._place_one_of_each(due)
+        finally:
+            if due:
+                await self._store.batches.end_turn()
+        if due and full == len(due):
+            await self._wait_for_slot()
+            return 0.0
+        if due:
+            return 0.0
+        next_ms = await self._store.batches.next_due_ms()
+        if next_ms is None:
+            return _LONGEST_SLEEP_S
+        soonest_s = _TURN_S if self._store.is_shared else 0.0
+        return max(soonest_s, (next_ms - self._now_ms()) / 1000)
+
+    async def _place_one_of_each(self, due: Sequence[BatchCall]) -> int:
+        """Place one call of each batch; returns for how many of them no slot was free."""
         full = 0
         for batch in due:
             try:
@@ -112,13 +139,7 @@ class BatchScheduler:
                     await self._pause(self._interval_s)
             except ConcurrencyLimitReached:
                 full += 1
-        if due and full == len(due):
-            await self._wait_for_slot()
-            return 0.0
-        if due:
-            return 0.0
-        next_ms = await self._store.batches.next_due_ms()
-        return _LONGEST_SLEEP_S if next_ms is None else max(0.0, (next_ms - self._now_ms()) / 1000)
+        return full
 
     async def _take_turn(self, batch: BatchCall) -> bool:
         """Place the next call of a batch, or refuse it; return False where the batch has none to place now."""
@@ -179,5 +200,6 @@ class BatchScheduler:
             return
 
     async def _sleep(self, wait_s: float) -> None:
-        """Sleep for wait_s seconds, at most _LONGEST_SLEEP_S, or until a batch is taken."""
-        await is_set_within(self._news, min(wait_s, _LONGEST_SLEEP_S))
+        """Sleep for wait_s seconds, no longer than batches may be left alone, or until a batch is taken."""
+        longest_s = _LONGEST_SHARED_SLEEP_S if self._store.is_shared else _LONGEST_SLEEP_S
+        await is_set_within(self._news, min(wait_s, longest_s))

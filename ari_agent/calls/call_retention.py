@@ -80,12 +80,14 @@ class CallRetention:
             await asyncio.sleep(self._interval_s)
 
     async def sweep(self) -> None:
-        """Forget all that is old now.
+        """Forget all that is old now. Of several nodes one does.
 
         Raises:
             StoreError: the database failed; some of it may be left.
             ArtefactError: the store of recordings and logs failed; some of it may be left.
         """
+        if not await self._store.is_eldest():
+            return
         now_ms = self._now_ms()
         before_ms = now_ms - self._days.records * DAY_MS if self._days.records else None
         calls, chats = self._store.calls, self._store.chats

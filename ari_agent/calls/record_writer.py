@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -19,9 +20,10 @@ from ari_agent.contract.call import Call
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.sip_timeline import HangupParty
-from ari_agent.errors import StoreError
+from ari_agent.errors import StoreError, TakenOver
 from ari_agent.pii.personal_data import FindMore
 from ari_agent.pii.record_fields import is_scrubbed
+from ari_agent.store.call_records import StoredCall
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ class RecordWriter:
     prices: what calls that died with an earlier run have cost by; None where that is not known. analyses: None where no
     model is set up. left_bridged: records of an earlier run whose caller and transfer target may still talk with each
     other; who takes one over removes it.
+
+    on_taken_over: told the call_id of a record that could not be stored, since another controller leads the call now.
     """
 
     def __init__(
@@ -66,9 +70,12 @@ class RecordWriter:
         self._turns: WeakKeyDictionary[CallRecord, asyncio.Lock] = WeakKeyDictionary()
         self._under_way: set[asyncio.Task[bool]] = set()
         self.left_bridged: list[CallRecord] = []
+        self.on_taken_over: Callable[[str], None] = lambda _: None
 
     async def save(self, record: CallRecord) -> bool:
         """Store the record as it is now. False: not stored, and what it owes is kept for the next time.
+
+        The record of a call that another controller leads by now is left to that, with all that it tells.
 
         A record is stored once at a time, in the order in which that was asked for. Whoever waits may be cancelled, as
         when the caller hangs up: it is stored all the same, and what comes later waits for that. A database with many
@@ -87,6 +94,9 @@ class RecordWriter:
         owed = list(record.owed)
         try:
             await self._store.calls.save(record.call, owed, record.recovery)
+        except TakenOver as error:
+            log.warning("%s", error, extra={"call_id": record.call.call_id})
+            self.on_taken_over(record.call.call_id)
         except StoreError as error:
             log.error("record not stored yet: %s", error, extra={"call_id": record.call.call_id})
             return False
@@ -148,9 +158,11 @@ class RecordWriter:
         Their webhooks go where those of the call went: the record has kept its `agent_override`, and the transfer that
         was on its way. Registered calls whose caller may still turn up are none of them.
         """
-        waiting = await self._store.registrations.waiting()
-        abandoned = [each for each in await self._store.calls.unfinished() if each.call.call_id not in waiting]
-        files = AbandonedFiles(self._artefacts)
+        return await self.close(await self._store.held_calls.take_abandoned(), now_ms)
+
+    async def close(self, abandoned: Sequence[StoredCall], now_ms: int) -> int:
+        """End the records of these calls, of which nothing else is left, as `close_abandoned` does."""
+        files, closed = AbandonedFiles(self._artefacts), 0
         for stored in abandoned:
             call, recovery = stored.call, stored.recovery
             agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
@@ -167,7 +179,8 @@ class RecordWriter:
             reason = no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL
             await self.end(record, reason, now_ms, heard_to_its_end=False)
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
-        return len(abandoned) - len(self.left_bridged)
+            closed += 1
+        return closed
 
     async def _agent_as_stored(self, call: Call) -> Agent | None:
         """For records without a plan: callers who were turned away, and calls of versions that kept none."""

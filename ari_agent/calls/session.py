@@ -389,10 +389,11 @@ class CallSession(ABC):
     async def _part(self, teardown: Teardown) -> None:
         """Let go of caller and agent, and give back what the call held."""
         closing = asyncio.create_task(self.media.close()) if self.media else None
-        await self._disconnect_caller(teardown)
+        await (self._let_go() if teardown.is_taken_over else self._disconnect_caller(teardown))
         if closing:
             await closing
-        await self._release_caller_leg()
+        if not teardown.is_taken_over:
+            await self._release_caller_leg()
         await self._exit_stack.aclose()
 
     async def _close_record(self, teardown: Teardown, ended_ms: int) -> None:
@@ -404,7 +405,7 @@ class CallSession(ABC):
                 await self._handle(event)  # the last words
         self._pending_answers.fail_all(CallNotOngoing(self.call_id, "ended"))
         await self._transcript.close()
-        if record := self._record:
+        if (record := self._record) and not teardown.is_taken_over:
             records = self._services.records
             record.left_behind(links := await self._files.finish(record.call, self._services.now_ms()))
             if teardown.reason:
@@ -415,6 +416,10 @@ class CallSession(ABC):
                 await records.save_for_certain(record)
         awaits = self._record is not None and self._record.will_tell(WebhookEventName.CALL_ANALYZED)
         self._services.public_logs.call_ended(self.call_id, awaits_analysis=awaits and teardown.reason is not None)
+
+    async def _let_go(self) -> None:
+        """Close what only this controller holds of a caller whom another leads: nothing of one who is in Asterisk."""
+        self._log.warning("call let go of: another controller leads it")
 
     @abstractmethod
     async def _disconnect_caller(self, teardown: Teardown) -> None:

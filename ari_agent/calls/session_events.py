@@ -96,6 +96,11 @@ class ListeningChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTakenOver:
+    """Another controller leads the call from now on, because this one stood still for too long."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptDue:
     """It is time to write what was said into the record."""
 
@@ -114,6 +119,7 @@ SessionEvent: TypeAlias = (
     | MaxDurationReached
     | MediaMeasured
     | ListeningChanged
+    | CallTakenOver
     | TranscriptDue
     | LastWordsHeard
     | OutcomeOverdue

@@ -40,6 +40,7 @@ from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
+from ari_agent.calls.session_events import CallTakenOver
 from ari_agent.calls.state import CallState
 from ari_agent.calls.trace_steps import steps_of
 from ari_agent.calls.transfer.agentic_transfer import CallsBeside
@@ -99,6 +100,7 @@ class Switchboard:
         self.ended_calls = 0
         self.quality = QualityHistograms()
         self.monitoring = CallMonitoring(self.session)
+        services.records.on_taken_over = self.let_go
 
     def media_totals(self) -> Mapping[str, int]:
         """Return the sum of each counter of MediaStats over every call of this process, live or ended."""
@@ -143,6 +145,11 @@ class Switchboard:
         """Return the call object of a live call as of now, stored or not; None where no live call has this id."""
         session = self._by_call.get(call_id)
         return session.record if session else None
+
+    def let_go(self, call_id: str) -> None:
+        """Let go of a call that another controller leads now; nothing of it is touched, stored or told."""
+        if session := self._by_call.get(call_id):
+            session.post(CallTakenOver())
 
     # Events.
 

@@ -16,6 +16,7 @@ class Teardown:
     dialplan. continues_in_dialplan: the caller is not hung up but sent on in the dialplan. why: what went wrong, in
     words for the record that hold no secrets; None where the reason says all. who: ends the call, where the reason does
     not say it. goes_on_without_us: nobody is hung up, and the record stays open for the next run of the controller.
+    is_taken_over: another controller leads the call: nothing of it is touched in Asterisk, stored or told.
     """
 
     reason: DisconnectionReason | None
@@ -24,3 +25,4 @@ class Teardown:
     why: str | None = None
     goes_on_without_us: bool = False
     who: HangupParty | None = None
+    is_taken_over: bool = False

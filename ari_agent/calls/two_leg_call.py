@@ -408,7 +408,7 @@ class TwoLegCall(WaitingCall):
 
     async def _end(self, teardown: Teardown) -> None:
         """End the call; one that is BRIDGED ends as a transfer, unless the API stops it."""
-        if self.state is CallState.BRIDGED:
+        if self.state is CallState.BRIDGED and not teardown.is_taken_over:
             if teardown.reason is not DisconnectionReason.MANUAL_STOPPED:
                 teardown = replace(teardown, reason=DisconnectionReason.CALL_TRANSFER)
             if self._record:

@@ -1,4 +1,7 @@
-"""Chats that an earlier run of this process left behind: unanswered ones go on, those that fell silent end."""
+"""Chats that an earlier run, or a controller that is no more, left behind.
+
+Unanswered ones go on, those that fell silent end.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +60,8 @@ class ChatRecovery:
             if not self._live.has_room():
                 return  # the next time
             try:
+                if not await self._services.store.chats.take(chat.chat_id, if_free=True):
+                    continue  # another controller was faster
                 session = await self._live.ongoing(chat.chat_id)
             except (UnknownAsset, ChatNotOngoing):
                 continue  # ended or deleted since

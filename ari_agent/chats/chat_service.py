@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from ari_agent.asterisk.events import AriEvent
@@ -191,6 +192,9 @@ class ChatService:
             UnknownAsset: there is no such chat.
             ValueError: the chat would store more than before.
         """
+        if self._services.store.is_shared:  # another controller may lead it, and would write what it knows of it
+            with suppress(ChatNotOngoing):
+                await self._live.ongoing(chat_id)
         async with self._live.lock:
             session = self._live.get(chat_id)
             if session and not session.is_over:

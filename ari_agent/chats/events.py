@@ -42,5 +42,10 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Another controller leads the chat from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class FellSilent:
     """Nobody has written for as long as the agent waits, so the chat is to end."""

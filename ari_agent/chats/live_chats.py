@@ -15,7 +15,7 @@ from typing import Any, Final
 from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.chats.content_to_store import content_to_store
 from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.events import UserWrote
+from ari_agent.chats.events import Lost, UserWrote
 from ari_agent.chats.notices import Pair
 from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.session import ChatSession
@@ -90,9 +90,16 @@ class LiveChats:
         """
         async with self.lock:
             chat = await find()
-            if chat is None or (session := self._by_id.get(chat.chat_id)):
-                return session if chat else None
+            if chat is None:
+                return None
+            session = self._by_id.get(chat.chat_id)
+            if session and await self._is_led_here(session):
+                return session
             store = self._services.store
+            if not await store.chats.take(chat.chat_id):
+                return None  # it has ended meanwhile
+            if store.is_shared:  # whoever led it may have written until now
+                chat = await store.chats.get(chat.chat_id) or chat
             goes_on = await store.chats.goes_on(chat.chat_id)
             agent = goes_on.agent if goes_on else await store.agents.any(chat.agent_id, chat.version)
             if agent is None:
@@ -127,10 +134,22 @@ class LiveChats:
                 raise ChatNotOngoing(chat_id, chat.chat_status.value)
             return chat
 
-        session = self.get(chat_id) or await self.resume(find)
+        session = self.get(chat_id)
+        if session is None or not await self._is_led_here(session):
+            session = await self.resume(find)
         if session is None or session.is_over:
             raise ChatNotOngoing(chat_id, (session.record.chat.chat_status if session else ChatStatus.ENDED).value)
         return session
+
+    async def _is_led_here(self, session: ChatSession) -> bool:
+        """Return whether no other controller has taken a chat; one that is another's is let go of."""
+        if session.is_over or await self._services.store.chats.is_led_here(session.chat_id):
+            return True
+        if self._by_id.get(session.chat_id) is session:
+            session.post(Lost())
+            await session.ended.wait()
+            self._forget(session)
+        return False
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the chats; `close` cancels it too."""

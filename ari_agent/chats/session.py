@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Final
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_chain, wait_fixed
 
 from ari_agent.agents.llm import (
     EndCall,
@@ -34,14 +34,14 @@ from ari_agent.asterisk.messages import MessageDestination
 from ari_agent.chats.agent_line import AgentLine
 from ari_agent.chats.content_to_store import content_to_store
 from ari_agent.chats.dependencies import ChatDependencies
-from ari_agent.chats.events import Answer, EndRequested, FellSilent, Opening, Resumed, UserWrote
+from ari_agent.chats.events import Answer, EndRequested, FellSilent, Lost, Opening, Resumed, UserWrote
 from ari_agent.chats.notices import Pair, pair_of
 from ari_agent.chats.record import ChatRecord
 from ari_agent.chats.sender import send_text
 from ari_agent.contract.chat import Chat, ChatMessage, ChatStatus, ChatUpdate
 from ari_agent.contract.chat_agent import AnyAgent, ChatAgent
 from ari_agent.contract.transcript import NodeTransition
-from ari_agent.errors import AgentError, AgentLost, ChatNotOngoing, StoreError
+from ari_agent.errors import AgentError, AgentLost, ChatNotOngoing, StoreError, TakenOver
 from ari_agent.prompt_agents.conversation import AnswerEnd
 from ari_agent.routing.variables import render
 from ari_agent.store.chats import GoesOn
@@ -130,13 +130,17 @@ class ChatSession:
         await self._store()
 
     async def run(self) -> None:
-        """Lead the chat until it is over. Cancelled, as the controller stops, it leaves the chat ongoing."""
+        """Lead the chat until it is over, or another controller leads it. Cancelled, it leaves the chat ongoing."""
         try:
             while not self.is_over:
                 event = await self._next()
                 self._busy = True
                 await self._take(event)
                 self._busy = False
+        except TakenOver as error:
+            self._log.info("%s", error)
+            if isinstance(event, UserWrote):
+                self.post(event)  # not read here: whoever leads the chat does
         finally:
             await self._agent_line.close()
             for future in self._waiting:
@@ -161,7 +165,7 @@ class ChatSession:
         """Store the record, and try again for some 18 s; each failure is in the log."""
         saving = AsyncRetrying(
             stop=stop_after_attempt(1 + len(SAVE_AGAIN_AFTER_S)),
-            retry=retry_if_exception_type(StoreError),
+            retry=retry_if_exception(lambda error: isinstance(error, StoreError) and not isinstance(error, TakenOver)),
             wait=wait_chain(*map(wait_fixed, SAVE_AGAIN_AFTER_S)),
             after=lambda state: self._log.error("chat not stored yet: %s", state.outcome and state.outcome.exception()),
             retry_error_callback=lambda _: None,
@@ -195,6 +199,8 @@ class ChatSession:
     async def _take(self, event: object) -> None:
         try:
             await self._effects[type(event)](self, event)
+        except TakenOver:
+            raise
         except AgentError as error:
             self._log.warning("text agent failed: %s", error)
             await self._fail()
@@ -206,6 +212,7 @@ class ChatSession:
 
     async def _user_wrote(self, event: UserWrote) -> None:
         self.texts_behind -= 1
+        await self._require_lead()
         if event.answer_to:
             self._destination = event.answer_to
         if event.answered:
@@ -279,6 +286,7 @@ class ChatSession:
 
     async def _say(self, text: str) -> None:
         """Send a text in the agent's name, and record it if it was sent. Over the API whoever asked gets it."""
+        await self._require_lead()
         destination = self._destination
         if destination is None or await send_text(
             self._services.send, destination, text, facts={"chat_id": self.chat_id}
@@ -286,6 +294,18 @@ class ChatSession:
             now_ms = self._services.now_ms()
             self.record.agent_said(text, message_id=self._services.new_message_id(), now_ms=now_ms)
         await self.save()
+
+    async def _require_lead(self) -> None:
+        """Raise TakenOver where another controller has taken the chat; before its user is told anything."""
+        try:
+            is_led_here = await self._services.store.chats.is_led_here(self.chat_id)
+        except StoreError:
+            return  # what is stored once the database is back decides
+        if not is_led_here:
+            raise TakenOver(self.chat_id)
+
+    async def _lost(self, _: Lost) -> None:
+        raise TakenOver(self.chat_id)
 
     # The end.
 
@@ -339,6 +359,7 @@ class ChatSession:
         Resumed: _resumed,
         EndRequested: _end_requested,
         FellSilent: _fell_silent,
+        Lost: _lost,
         LlmResponse: _agent_said,
         AnswerEnd: _agent_said,
         LlmInterrupt: _agent_said,

@@ -1,13 +1,15 @@
 """Calls and chats that are over and wait for their analysis; what becomes of one is stored in one transaction.
 
-They wait in their own rows, so that whatever deletes a call or chat ends its waiting too.
+They wait in their own rows, so that whatever deletes a call or chat ends its waiting too. Of several nodes, the one
+where a call or chat has ended has it analysed, or one that takes what a dead node has left: `node_id` says which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 
-from sqlalchemy import Column, Connection, Table, select, update
+from sqlalchemy import Column, Connection, Table, and_, select, update
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.chat import Chat
@@ -16,6 +18,7 @@ from ari_agent.store import call_records
 from ari_agent.store.call_records import StoredCall
 from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats, StoredChat
+from ari_agent.store.claims import Claim
 from ari_agent.store.database import Database
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.tables import calls, chats
@@ -47,10 +50,20 @@ class Analyses:
         self, table: Table, key: Column[str], limit: int, except_ids: Collection[str]
     ) -> Sequence[tuple[str, int]]:
         due_ms = table.c.analysis_due_ms
+        if (node_id := self._database.node_id) is not None:
+            is_due = and_(due_ms.is_not(None), key.not_in(except_ids))
+            found = Claim(table, table.c.node_id, is_due, order=due_ms, limit=limit)
+            rows = await self._database.write(lambda connection: found.make(connection, node_id))
+            return sorted(((row[0], row.analysis_due_ms) for row in rows), key=itemgetter(1))
         statement = select(key.label("subject_id"), due_ms).where(due_ms.is_not(None)).order_by(due_ms).limit(limit)
         if except_ids:
             statement = statement.where(key.not_in(except_ids))
         return [(row.subject_id, row.analysis_due_ms) for row in await self._database.rows(statement)]
+
+    @property
+    def _done(self) -> Mapping[str, None]:
+        """Return the columns of one that waits no longer."""
+        return dict.fromkeys(("analysis_due_ms",) if self._database.node_id is None else ("analysis_due_ms", "node_id"))
 
     async def conclude_call(self, call_id: str, conclude: CallConclusion, *, again: bool = False) -> Call | None:
         """Store the analysis of a call with its webhooks; returns the call. None: it waits for none, or is deleted.
@@ -62,7 +75,7 @@ class Analyses:
         """
         waits = () if again else (calls.c.analysis_due_ms.is_not(None),)
         chosen = select(*call_records.STORED_CALL).where(calls.c.call_id == call_id, *waits).with_for_update()
-        done = update(calls).where(calls.c.call_id == call_id).values(analysis_due_ms=None)
+        done = update(calls).where(calls.c.call_id == call_id).values(self._done)
 
         def write(connection: Connection) -> Call | None:
             row = connection.execute(chosen).one_or_none()
@@ -82,7 +95,7 @@ class Analyses:
     async def conclude_chat(self, chat_id: str, conclude: ChatConclusion, *, again: bool = False) -> Chat | None:
         """Store the analysis of a chat with its webhooks, as `conclude_call` does of a call."""
         waits = () if again else (chats.c.analysis_due_ms.is_not(None),)
-        done = update(chats).where(chats.c.chat_id == chat_id).values(analysis_due_ms=None)
+        done = update(chats).where(chats.c.chat_id == chat_id).values(self._done)
 
         def write(connection: Connection) -> Chat | None:
             stored = self._chats.locked(connection, chat_id, *waits)

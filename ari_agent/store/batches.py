@@ -1,5 +1,7 @@
 """Batches of outbound calls and their tasks. A task leaves the state `pending` in the transaction that stores its call,
 so that no call is placed twice, whenever the process dies; a task that is refused leaves a record as well.
+
+Nodes place one after the other: whoever has claimed a batch has its turn, until it ends that, or is a node no more.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, select, update
 
 from ari_agent.contract.batch_call import BatchCall
 from ari_agent.contract.call import Call
@@ -19,6 +21,7 @@ from ari_agent.contract.parsing.explain import explain
 from ari_agent.contract.phone_call import CallTask
 from ari_agent.contract.webhook_event import WebhookEvent
 from ari_agent.store.calls import Calls
+from ari_agent.store.claims import BATCHES_LOCK, is_a_node, is_in_other_hands
 from ari_agent.store.database import Database, dump
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.tables import batch_calls, batch_tasks
@@ -61,12 +64,23 @@ class Batches:
         await self._database.write(write)
 
     async def due(self, now_ms: int) -> Sequence[BatchCall]:
-        """Open batches whose time has come, the longest due first."""
-        statement = select(batch_calls.c.document).where(
-            batch_calls.c.is_open.is_(True), batch_calls.c.due_ms <= now_ms
-        )
-        rows = await self._database.rows(statement.order_by(batch_calls.c.due_ms, batch_calls.c.batch_call_id))
+        """Open batches whose time has come, the longest due first.
+
+        A node has claimed them then, until `end_turn`; it gets none while another node has its turn.
+        """
+        is_due = and_(batch_calls.c.is_open.is_(True), batch_calls.c.due_ms <= now_ms)
+        if (node_id := self._database.node_id) is not None:
+            rows = await self._database.write(lambda connection: _claim(connection, is_due, node_id))
+        else:
+            statement = select(batch_calls.c.document).where(is_due)
+            rows = await self._database.rows(statement.order_by(batch_calls.c.due_ms, batch_calls.c.batch_call_id))
         return [BatchCall.model_validate(json.loads(row.document)) for row in rows]
+
+    async def end_turn(self) -> None:
+        """Let other nodes place the calls of batches now."""
+        if (node_id := self._database.node_id) is not None:
+            claimed = update(batch_calls).where(batch_calls.c.claimed_by == node_id)
+            await self._database.run(claimed.values(claimed_by=None))
 
     async def next_due_ms(self) -> int | None:
         """Return when the next open batch is due, or None if no batch is open."""
@@ -135,6 +149,19 @@ class Batches:
     async def _change(self, batch_call_id: str, **values: object) -> None:
         of_batch = batch_calls.c.batch_call_id == batch_call_id
         await self._database.run(update(batch_calls).where(of_batch).values(**values))
+
+
+def _claim(connection: Connection, is_due: ColumnElement[bool], node_id: int) -> Sequence[Row[Any]]:
+    """Claim what is due, the longest due first; nothing where another node has a claim, or is about to have one."""
+    if not connection.scalar(select(exists().where(is_due))):
+        return ()
+    if not connection.scalar(select(func.pg_try_advisory_xact_lock(*BATCHES_LOCK))):
+        return ()
+    other = batch_calls.alias("other")
+    others_turn = exists().where(other.c.is_open.is_(True), is_in_other_hands(other.c.claimed_by, node_id))
+    claimed = update(batch_calls).where(is_due, ~others_turn, is_a_node(node_id)).values(claimed_by=node_id)
+    rows = connection.execute(claimed.returning(batch_calls)).all()
+    return sorted(rows, key=lambda row: (row.due_ms, row.batch_call_id))
 
 
 def _pending(position: int, document: Mapping[str, Any]) -> PendingTask:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_recovery import NO_RECOVERY, CallRecovery
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.errors import UnknownCall
+from ari_agent.errors import TakenOver, UnknownCall
 from ari_agent.store import call_records
 from ari_agent.store.call_filter import AnyFilter
 from ari_agent.store.call_index import attributes, columns, dialled, spent, tool_calls
@@ -47,7 +47,10 @@ from ari_agent.store.tables import batch_tasks, call_attributes, call_tool_calls
 _STORED: Final = select(*call_records.STORED_CALL)
 # Built once: to build them, and to look up what SQL they are, would be half of what a save costs.
 _OF_CALL: Final = calls.c.call_id == bindparam("of_call")
-_PRESENT: Final = select(calls.c.amendments, calls.c.listed_ms, calls.c.call_status).where(_OF_CALL).with_for_update()
+_HELD: Final = (calls.c.node_id, calls.c.end_timestamp, calls.c.disconnection_reason)
+_PRESENT: Final = (
+    select(calls.c.amendments, calls.c.listed_ms, calls.c.call_status, *_HELD).where(_OF_CALL).with_for_update()
+)
 _CHANGE: Final = update(calls).where(_OF_CALL)
 _ADD: Final = {dialect: new(calls).on_conflict_do_nothing() for dialect, new in INSERTS.items()}
 Shown = TypeVar("Shown")
@@ -77,6 +80,9 @@ class Calls:
         """Write the record, with its recovery, and what is to be told about it: all or nothing.
 
         May be repeated: the record is replaced, and a lifecycle event that was queued once is not queued again.
+
+        Raises:
+            TakenOver: another node has the call in hand, or has ended it; nothing is written.
         """
 
         def write(connection: Connection) -> None:
@@ -90,11 +96,13 @@ class Calls:
     def put(
         self, connection: Connection, call: Call, recovery: CallRecovery = NO_RECOVERY, *, in_hand: bool = True
     ) -> None:
-        """Write the record, with its recovery, inside somebody's transaction.
+        """Write the record, with its recovery, inside somebody's transaction, as `save` does.
 
         in_hand: False for a call that still waits for whoever takes it.
         """
         row = connection.execute(_PRESENT, {"of_call": call.call_id}).one_or_none()
+        if (node_id := self._database.node_id) is not None and row:
+            _require_in_hand(row, call, node_id)
         known = {**call.as_json(), **json.loads(row.amendments or "{}" if row else "{}")}
         # a record keeps its place in the list until it knows when its call started
         listed_ms = call.start_timestamp
@@ -105,11 +113,13 @@ class Calls:
             "document": dump(call.as_record()),
             "list_item": list_item(known),
             "listed_ms": listed_ms,
-            "node_id": self._database.node_id if in_hand and call.call_status in UNFINISHED else None,
             **recovery_columns(recovery, listed_ms),
         }
         if row is None or row.call_status in UNFINISHED:  # repeated, the end of a call makes it wait no second time
             values["analysis_due_ms"] = recovery.analysis_due_ms
+            if node_id is not None:  # that of a call that is over stays until it is analysed
+                goes_on = call.call_status in UNFINISHED or recovery.analysis_due_ms is not None
+                values["node_id"] = node_id if in_hand and goes_on else None
         if row:
             connection.execute(_CHANGE, values | {"of_call": call.call_id})
         elif connection.execute(_ADD[connection.dialect.name], values).rowcount != 1:
@@ -140,9 +150,9 @@ class Calls:
         rows = await self._database.rows(_STORED.where(calls.c.call_id == call_id))
         return call_records.stored_call_of(rows[0]) if rows else None
 
-    async def unfinished(self) -> Sequence[StoredCall]:
-        """Records of calls that have not ended: after a start, those that died with the process before."""
-        rows = await self._database.rows(_STORED.where(calls.c.call_status.in_(UNFINISHED)))
+    async def unfinished(self, *conditions: ColumnElement[bool]) -> Sequence[StoredCall]:
+        """Records of calls that have not ended, and fulfil the conditions."""
+        rows = await self._database.rows(_STORED.where(calls.c.call_status.in_(UNFINISHED), *conditions))
         return await asyncio.to_thread(readable, rows, call_records.stored_call_of)
 
     async def list(
@@ -305,6 +315,17 @@ class Calls:
             connection.execute(update(calls).where(calls.c.call_id == call_id).values(forgotten=bits))
 
         await self._database.write(change)
+
+
+def _require_in_hand(row: Row[Any, Any, Any, Any, Any, Any], call: Call, node_id: int) -> None:
+    """Raise TakenOver where a node may not write the record of a call any more. row: what is stored of it.
+
+    One that is over stays as it ended: who comes with another end comes too late.
+    """
+    ended = (row.end_timestamp, row.disconnection_reason)
+    is_over = row.call_status not in UNFINISHED
+    if row.node_id not in (None, node_id) or (is_over and ended != (call.end_timestamp, call.disconnection_reason)):
+        raise TakenOver(call.call_id)
 
 
 def _index(connection: Connection, call_id: str, document: Mapping[str, Any], listed_ms: int) -> None:

@@ -1,4 +1,8 @@
-"""The records of chats. One writer: the process that leads the chat, which also makes the changes of the API."""
+"""The records of chats. One writer: the process that leads the chat, which also makes the changes of the API.
+
+Of several nodes, the one that is written to takes the chat: `node_id` says which leads it. What another would still
+write, that has led it, is refused.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,10 @@ from ari_agent.contract.chat_agent import AnyAgent, agent_of
 from ari_agent.contract.chat_list import CONTENT, ChatFilters
 from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_event import WebhookEvent
-from ari_agent.errors import UnknownAsset
+from ari_agent.errors import TakenOver, UnknownAsset
 from ari_agent.store.call_filter import FilterOp
 from ari_agent.store.call_records import DAY_MS
+from ari_agent.store.claims import is_in_other_hands
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.filter_conditions import compare
 from ari_agent.store.kept_webhook import FORGOTTEN_CHAT_MS
@@ -73,15 +78,47 @@ class Chats:
         """Write the record and what is to be told about it, both or neither. May be repeated.
 
         goes_on: None for what is stored of it already.
+
+        Raises:
+            TakenOver: another node leads the chat, or has ended it; nothing is written.
         """
+        node_id = self._database.node_id
 
         def write(connection: Connection) -> None:
+            if node_id is not None:
+                _require_lead(connection, chat, node_id)
             self.put(connection, chat, goes_on)
+            if node_id is not None:
+                due_ms = goes_on.analysis_due_ms if goes_on else None
+                in_hand = chat.chat_status is ChatStatus.ONGOING or due_ms is not None
+                of_chat = chats.c.chat_id == chat.chat_id
+                connection.execute(update(chats).where(of_chat).values(node_id=node_id if in_hand else None))
             self._outbox.add(connection, events)
 
         await self._database.write(write)
         if events:
             self._outbox.announce()
+
+    async def take(self, chat_id: str, *, if_free: bool = False) -> bool:
+        """Lead an ongoing chat from now on. False: it is not ongoing. Without nodes there is nothing to be done.
+
+        Whoever led it learns that with its next `save`, and does not go on. if_free: not where another node that lives
+        leads it: False then, too.
+        """
+        node_id = self._database.node_id
+        if node_id is None:
+            return True
+        ongoing = chats.c.chat_status == ChatStatus.ONGOING.value
+        free = self._is_free() if if_free else ()
+        taken = update(chats).where(chats.c.chat_id == chat_id, ongoing, *free).values(node_id=node_id)
+        return await self._database.run(taken) == 1
+
+    async def is_led_here(self, chat_id: str) -> bool:
+        """Return whether no other node has taken a chat that this process leads."""
+        if (node_id := self._database.node_id) is None:
+            return True
+        held_by = await self._database.scalar(select(chats.c.node_id).where(chats.c.chat_id == chat_id))
+        return held_by in (None, node_id)
 
     def put(self, connection: Connection, chat: Chat, goes_on: GoesOn | None = None) -> None:
         """Write the record inside somebody's transaction, as `save` does."""
@@ -186,20 +223,27 @@ class Chats:
         return _chat(rows[0]) if rows else None
 
     async def fallen_silent(self, *, limit: int = 100) -> Sequence[Chat]:
-        """Ongoing chats that nobody wrote to for as long as their agent waits."""
+        """Ongoing chats that nobody wrote to for as long as their agent waits, and that no other node leads."""
         silent_until_ms = chats.c.silent_until_ms
-        rows = await self._ongoing(silent_until_ms <= self._now_ms(), silent_until_ms, limit=limit)
+        is_silent = and_(silent_until_ms <= self._now_ms(), *self._is_free())
+        rows = await self._ongoing(is_silent, silent_until_ms, limit=limit)
         return readable(rows, _chat, of="chat_id")
 
     async def unanswered(self, *, limit: int = 1000) -> Sequence[Chat]:
-        """Return ongoing chats whose user waits for an answer, at most `limit`."""
-        return readable(await self._ongoing(chats.c.is_awaited, chats.c.chat_id, limit=limit), _chat, of="chat_id")
+        """Return ongoing chats whose user waits for an answer, and that no other node leads, at most `limit`."""
+        is_awaited = and_(chats.c.is_awaited, *self._is_free())
+        return readable(await self._ongoing(is_awaited, chats.c.chat_id, limit=limit), _chat, of="chat_id")
 
     async def _ongoing(
         self, condition: ColumnElement[bool], *order: ColumnElement[Any], limit: int
     ) -> Sequence[Row[Any]]:
         ongoing = chats.c.chat_status == ChatStatus.ONGOING.value
         return await self._database.rows(select(chats).where(condition, ongoing).order_by(*order).limit(limit))
+
+    def _is_free(self) -> Sequence[ColumnElement[bool]]:
+        """Return what holds for chats that no other node leads."""
+        node_id = self._database.node_id
+        return () if node_id is None else (~is_in_other_hands(chats.c.node_id, node_id),)
 
     async def list(
         self,
@@ -272,6 +316,17 @@ class Chats:
             return is_gone
 
         return await self._database.write(drop)
+
+
+def _require_lead(connection: Connection, chat: Chat, node_id: int) -> None:
+    """Raise TakenOver where a node may not write the record of a chat any more; one that is over stays as it ended."""
+    columns = (chats.c.node_id, chats.c.chat_status, chats.c.end_timestamp)
+    row = connection.execute(select(*columns).where(chats.c.chat_id == chat.chat_id).with_for_update()).one_or_none()
+    if row is None:
+        return
+    is_over = row.chat_status != ChatStatus.ONGOING.value
+    if row.node_id not in (None, node_id) or (is_over and row.end_timestamp != chat.end_timestamp):
+        raise TakenOver(chat.chat_id)
 
 
 def _conditions(wanted: ChatFilters | None) -> Sequence[ColumnElement[bool]]:

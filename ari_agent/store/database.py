@@ -42,6 +42,8 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS: Final = 5_000  # how long another process may hold SQLite's write lock
 SQLITE_READERS: Final = 2
 POSTGRESQL_CONNECTIONS: Final = 10
+IDLE_IN_TRANSACTION_S: Final = 5
+"""After how long PostgreSQL ends a transaction of a process that stands still: it holds rows that others wait for."""
 CONNECT_TIMEOUT_S: Final = 10
 
 _BACKENDS: Final[Mapping[str, str]] = {
@@ -152,6 +154,11 @@ class Database:
     def file(self) -> Path | None:
         """The file of the database; None where the database is no file."""
         return self._backend.path if isinstance(self._backend, Sqlite) else None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work on the database at the same time: it is none in a file."""
+        return isinstance(self._backend, Postgresql)
 
     def is_to_be_made(self, *, folder_is_made: bool) -> bool:
         """Tell whether the database is a file that is not there yet.
@@ -372,6 +379,15 @@ def _renew_statistics(connection: sa.Connection) -> None:
         connection.exec_driver_sql(pragma)
 
 
+def _limit_idle_transactions(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    """Set what a pooler would refuse as a parameter of the connection's start."""
+    del record
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_S}s'")
+    cursor.close()
+    connection.commit()
+
+
 class Postgresql:
     """A pool of asyncpg connections, each asked before use whether it still lives."""
 
@@ -390,6 +406,7 @@ class Postgresql:
                 connect_args={"timeout": CONNECT_TIMEOUT_S},
             )
             self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            sa.event.listen(self._engine.sync_engine, "connect", _limit_idle_transactions)
         except ModuleNotFoundError:
             raise StoreError("PostgreSQL needs the package asyncpg: pip install 'ari-agent[postgresql]'") from None
         driver: Any = self._engine.dialect.dbapi

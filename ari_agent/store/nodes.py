@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from ari_agent.contract.node import NodeInfo, NodeLoad, NodeState
 from ari_agent.errors import StoreError
-from ari_agent.store.outbox import PENDING
-from ari_agent.store.tables import batch_calls, nodes, outbox, slots
+from ari_agent.store.claims import release_claims
+from ari_agent.store.slot_rows import release_node
+from ari_agent.store.tables import nodes
 
 if TYPE_CHECKING:
     from ari_agent.store.own_session import OwnSession
@@ -196,12 +197,8 @@ class NodeSession:
         """Delete the row of a node and its slots, leave what it had claimed to everybody, and let go of its lock."""
 
         def write(connection: sa.Connection) -> None:
-            connection.execute(sa.delete(slots).where(slots.c.node_id == node_id))
-            claimed = (outbox.c.claimed_by == node_id) & (outbox.c.state == PENDING)  # by the index of those
-            connection.execute(sa.update(outbox).where(claimed).values(claimed_by=None))
-            connection.execute(
-                sa.update(batch_calls).where(batch_calls.c.claimed_by == node_id).values(claimed_by=None)
-            )
+            release_node(connection, node_id)
+            release_claims(connection, node_id)
             connection.execute(sa.delete(nodes).where(nodes.c.node_id == node_id))
 
         await self._session.write(write)

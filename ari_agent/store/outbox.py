@@ -17,7 +17,9 @@ Of one call, the oldest event that is due goes first. One that waits for its nex
 for one case: if its receiver was not reached at all, they wait with it, since they could not be delivered either; so a
 call's order survives a receiver that restarts.
 
-One controller works on an outbox at a time: what it is sending just now is known to it alone.
+What the only controller is sending just now is known to it alone. Of several, each claims what it sends: `claimed_by`
+is the node, and the others pass over the call of the event, so that its order is kept. The claim ends with the outcome
+of the attempt, or with the node, see `claims`.
 """
 
 from __future__ import annotations
@@ -46,24 +48,22 @@ from ari_agent.contract.disconnection import CallStatus
 from ari_agent.contract.storage_setting import keeps_everything
 from ari_agent.contract.webhook_attempt import WebhookAttempt, read_attempts, stored_attempts, without_answers
 from ari_agent.contract.webhook_event import DeadLetter, QueuedEvent, WebhookEvent, WebhookEventName
+from ari_agent.store.claims import is_in_other_hands
 from ari_agent.store.database import Database, insert_into
+from ari_agent.store.due_events import NEXT_DUE, NOT_REACHED, WantedEvents
 from ari_agent.store.kept_webhook import HOLDS_THOSE_BEFORE, kept_webhook
-from ari_agent.store.tables import calls, chats, outbox
+from ari_agent.store.tables import IS_PENDING, calls, chats, outbox
 from ari_agent.store.told_content import no_more_than
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
 BURIED: Final = "buried"
-# written out and not bound: only then do the databases see that a partial index serves the query
-_PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
-_DEAD: Final[ColumnElement[str]] = literal_column("'dead'")
+_DEAD: Final[ColumnElement[str]] = literal_column("'dead'")  # written out as IS_PENDING is
 UNFINISHED: Final = (CallStatus.REGISTERED.value, CallStatus.ONGOING.value)
 _WHY_LIMIT: Final = 500  # characters of a failure's text that are kept
 _AT_ONCE: Final = 200  # rows changed in one transaction of those that change many: it holds a save up for milliseconds
-_NOT_REACHED: Final = "not reached: "
-"""Begins `why` of what waits for a receiver to come back; what a receiver answers never begins a failure's text."""
-_THIS_PENDING: Final = update(outbox).where(outbox.c.outbox_id == bindparam("this_id"), outbox.c.state == _PENDING)
+_THIS_PENDING: Final = update(outbox).where(outbox.c.outbox_id == bindparam("this_id"), outbox.c.state == IS_PENDING)
 _FAILED: Final = _THIS_PENDING.values(attempts=outbox.c.attempts + 1)
 _OUTCOMES: Final[Mapping[object, Update]] = {DELIVERED: _THIS_PENDING, PENDING: _FAILED, DEAD: _FAILED}
 """The statement that writes what became of an attempt, by the state that it leads to."""
@@ -103,8 +103,10 @@ class Outbox:
         if last := {event.call_id: event for event in events if event.event is HOLDS_THOSE_BEFORE}:
             events = [each for each in events if each.event is not HOLDS_THOSE_BEFORE or each is last[each.call_id]]
             # Also one that is just being sent, which is sent to its end but not again.
-            older = (outbox.c.call_id.in_(last), outbox.c.event == HOLDS_THOSE_BEFORE.value)
-            connection.execute(delete(outbox).where(*older, outbox.c.state == _PENDING))
+            older = [outbox.c.call_id.in_(last), outbox.c.event == HOLDS_THOSE_BEFORE.value]
+            if self._database.node_id is not None:  # with the row, the others would lose sight of what is being sent
+                older.append(outbox.c.claimed_by.is_(None))
+            connection.execute(delete(outbox).where(*older, outbox.c.state == IS_PENDING))
         now_ms = self._now_ms()
         statement = insert_into(connection, outbox).on_conflict_do_nothing(index_elements=["once_key"])
         connection.execute(
@@ -164,35 +166,20 @@ class Outbox:
         unless an older one waits for its receiver.
 
         except_calls, except_receivers: calls with an event on its way, and receivers that are busy, are passed over.
+        A node has claimed what it gets; calls with an event in other hands are passed over.
         """
-        statement = self.due_statement(now_ms, limit, except_calls, except_receivers)
-        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in await self._database.rows(statement)]
-
-    @staticmethod
-    def due_statement(
-        now_ms: int, limit: int, except_calls: Collection[str], except_receivers: Collection[str]
-    ) -> Select[Any]:
-        """Return the statement that `due` executes."""
-        older = outbox.alias("older")
-        goes_first = select(older.c.outbox_id).where(
-            older.c.call_id == outbox.c.call_id,
-            older.c.outbox_id < outbox.c.outbox_id,
-            older.c.state == _PENDING,
-            or_(older.c.next_attempt_ms <= now_ms, older.c.why.startswith(_NOT_REACHED)),
-        )
-        is_due = (outbox.c.state == _PENDING, outbox.c.next_attempt_ms <= now_ms, ~goes_first.exists())
-        statement = select(outbox).where(*is_due)
-        statement = statement.order_by(outbox.c.next_attempt_ms, outbox.c.outbox_id).limit(limit)
-        if except_calls:
-            statement = statement.where(outbox.c.call_id.not_in(except_calls))
-        if except_receivers:
-            statement = statement.where(outbox.c.receiver.not_in(except_receivers))
-        return statement
+        wanted = WantedEvents(now_ms, limit, except_calls, except_receivers, self._database.node_id)
+        take = self._database.read if wanted.node_id is None else self._database.write
+        rows = await take(wanted.take)
+        return [QueuedEvent(row.outbox_id, _event(row), row.attempts) for row in rows]
 
     async def next_due_ms(self, after_ms: int) -> int | None:
         """When the next pending event after `after_ms` becomes due; None when there is none."""
-        later = (outbox.c.state == _PENDING) & (outbox.c.next_attempt_ms > after_ms)
-        return await self._database.scalar(select(func.min(outbox.c.next_attempt_ms)).where(later))
+
+        def ask(connection: Connection) -> int | None:
+            return connection.execute(NEXT_DUE, {"after_ms": after_ms}).scalar()
+
+        return await self._database.read(ask)
 
     async def delivered(self, outbox_id: int, attempt: WebhookAttempt | None = None) -> None:
         """A 2xx came back: the event is not sent again, unless somebody replays it. attempt: what is noted of it."""
@@ -218,7 +205,7 @@ class Outbox:
             "state": DEAD if dead else PENDING,
             "settled_ms": self._now_ms() if dead else None,
             "next_attempt_ms": 0 if next_attempt_ms is None else next_attempt_ms,
-            "why": (_NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
+            "why": (NOT_REACHED * not_reached + why)[:_WHY_LIMIT],
         }
         this_event = outbox.c.outbox_id == outbox_id
         of_call, of_chat = calls.c.call_id == outbox.c.call_id, chats.c.chat_id == outbox.c.call_id
@@ -239,11 +226,15 @@ class Outbox:
         outcome = {**values, "attempt_log": kept.log_with(attempt)}
         if values["state"] == DELIVERED and not kept.keeps_body:
             outcome["body"] = b""
-        connection.execute(_OUTCOMES[values["state"]], {"this_id": outbox_id, **outcome})
+        statement = _OUTCOMES[values["state"]]
+        if (node_id := self._database.node_id) is not None:  # one that stood still may find it in other hands
+            statement = statement.where(~is_in_other_hands(outbox.c.claimed_by, node_id))
+            outcome["claimed_by"] = None
+        connection.execute(statement, {"this_id": outbox_id, **outcome})
 
     async def depth(self) -> int:
         """Return how many events are pending."""
-        return await self._count(_PENDING)
+        return await self._count(IS_PENDING)
 
     async def dead_count(self) -> int:
         """Return how many dead letters there are."""

@@ -101,17 +101,6 @@ class PhoneNumbers:
         statement = select(column).where(or_(column.in_(spellings), *(column.endswith(digits) for digits in endings)))
         return await self._database.read(lambda connection: list(connection.scalars(statement)))
 
-    async def state(self) -> tuple[int, int]:
-        """Return two figures, at least one of which is another one after any number was made, changed or deleted."""
-        modified_ms = func.coalesce(func.sum(phone_numbers.c.modified_ms), 0).label("modified_ms")
-        rows = await self._database.rows(select(func.count().label("numbers"), modified_ms).select_from(phone_numbers))
-        return rows[0].numbers, int(rows[0].modified_ms)
-
-    async def modified_ms(self) -> Mapping[str, int]:
-        """Return when each number was last changed, in milliseconds since 1970."""
-        rows = await self._database.rows(select(phone_numbers.c.phone_number, phone_numbers.c.modified_ms))
-        return {row.phone_number: row.modified_ms for row in rows}
-
     async def update(self, phone_number: str, changes: PhoneNumberUpdate) -> PhoneNumber | None:
         """Change what `changes` names; None: no such number.
 
@@ -152,6 +141,17 @@ class PhoneNumbers:
         rows = await self._database.rows(statement)
         page = [_phone_number(row) for row in rows[:limit]]
         return PhoneNumberPage(page, page[-1].phone_number if len(rows) > limit and page else None)
+
+    async def fingerprint(self) -> tuple[int, int]:
+        """Return what is another after each change of any number, by whatever process: a query that reads no record."""
+        statement = select(func.count().label("numbers"), func.sum(phone_numbers.c.modified_ms).label("sum_ms"))
+        (row,) = await self._database.rows(statement.select_from(phone_numbers))
+        return row.numbers, int(row.sum_ms or 0)
+
+    async def modified_ms(self) -> Mapping[str, int]:
+        """Return when each number was changed last, in milliseconds since 1970."""
+        rows = await self._database.rows(select(phone_numbers.c.phone_number, phone_numbers.c.modified_ms))
+        return {row.phone_number: row.modified_ms for row in rows}
 
     async def search(
         self, text: str, *, agent_ids: Collection[str] = (), limit: int = 50, pagination_key: str | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from ari_agent.clock import now_ms
 from ari_agent.contract.response_engine import ConversationFlowEngine, PromptEngine
 from ari_agent.errors import StoreError
@@ -18,6 +20,7 @@ from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats
 from ari_agent.store.database import Database
 from ari_agent.store.dialled_calls import DialledCalls
+from ari_agent.store.held_calls import HeldCalls
 from ari_agent.store.migrations import bring_to_head, require_known_schema
 from ari_agent.store.nodes import NodeSession
 from ari_agent.store.outbox import Outbox
@@ -25,6 +28,7 @@ from ari_agent.store.phone_numbers import PhoneNumbers
 from ari_agent.store.placed_calls import PlacedCalls
 from ari_agent.store.registrations import Registrations
 from ari_agent.store.slot_session import SlotSession
+from ari_agent.store.tables import nodes
 from ari_agent.store.versioned_engines import FLOWS, PROMPTS, VersionedEngines
 from ari_agent.store.webhook_deliveries import WebhookDeliveries
 
@@ -49,6 +53,7 @@ class Store:
         self.outbox = Outbox(self._database, now_ms)
         self.webhooks = WebhookDeliveries(self._database, self.outbox)
         self.calls = Calls(self._database, self.outbox, now_ms)
+        self.held_calls = HeldCalls(self._database, self.calls)
         self.batches = Batches(self._database, self.calls, self.outbox)
         self.chats = Chats(self._database, self.outbox, now_ms)
         self.analyses = Analyses(self._database, self.calls, self.chats, self.outbox)
@@ -118,6 +123,19 @@ class Store:
     def file(self) -> Path | None:
         """The file of the database; None where the database is no file."""
         return self._database.file
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other controllers may work on the database at the same time."""
+        return self._database.is_shared
+
+    async def is_eldest(self) -> bool:
+        """Return whether this is the node that is here for longest, which does what one alone has to do.
+
+        Without nodes it is the only one.
+        """
+        node_id = self._database.node_id
+        return node_id is None or node_id == await self._database.scalar(select(func.min(nodes.c.node_id)))
 
     async def try_out(self, *, folder_is_made: bool = False) -> bool:
         """Find out whether `open` would succeed and the database can be written, without making or changing one.

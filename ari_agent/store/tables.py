@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     Double,
     Index,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    literal_column,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -109,7 +111,7 @@ calls: Final = Table(
     Column("pii_categories", Text, comment="the personal data that is removed from it, as its agent says"),
     Column("expires_ms", BigInteger, comment="when it is deleted, as its agent says"),
     Column("forgotten", Integer, nullable=False, server_default="0", comment="which parts the retention has removed"),
-    Column("node_id", BigInteger, comment="the node that has it in hand, while it lasts"),
+    Column("node_id", BigInteger, comment="the node that has it in hand, to its end and its analysis"),
     _partial_index("ix_calls_node", "node_id", where="node_id IS NOT NULL"),
     # In the order of the list by what people filter by. A filter by status or direction as well reads the index alone.
     Index("ix_calls_agent", "agent_id", *_IN_ORDER, *_FREQUENT),
@@ -175,6 +177,10 @@ outbox: Final = Table(
     Index("ix_outbox_listed", "outbox_id", "state", "event", "receiver"),
     sqlite_autoincrement=True,  # an id that was deleted never names another event
 )
+
+IS_PENDING: Final[ColumnElement[str]] = literal_column("'pending'")
+"""The state of a webhook that is to be sent. It is written out and not bound: only then do the databases see that a
+partial index serves a query."""
 
 agents: Final = Table(
     "agents",
@@ -283,6 +289,7 @@ chats: Final = Table(
     Column("direction", StorableText),
     Column("agent_number", StorableText),
     Column("user_number", StorableText),
+    Column("node_id", BigInteger, comment="the node that leads it, and then has it analysed"),
     Index("ix_chats_start", "start_timestamp", "chat_id"),
     Index("ix_chats_status", "chat_status", "start_timestamp", "chat_id"),
     Index("ix_chats_silent", "chat_status", "silent_until_ms"),

@@ -12,6 +12,8 @@ blocking. What that means here:
 - An outcome is recorded before the event counts as delivered or dead; a process that dies between the 2xx and its
   record sends again, so that receivers get an event at least once, each time with the same X-Ari-Agent-Delivery. After
   a recorded 2xx it is not sent again, unless somebody replays it.
+- Several controllers share an outbox by claims, see `store/outbox.py`: one that dies in between, or stands still for so
+  long that it is given up, may have sent what another sends again.
 - A receiver, by host and port, gets at most `MAX_IN_FLIGHT_PER_RECEIVER` requests at a time, and no more than
   a quarter of the places that are free. However slow some receivers are, those with no request in flight come first.
 """
@@ -53,7 +55,9 @@ MAX_IN_FLIGHT_PER_RECEIVER: Final = 16
 BATCH_SIZE: Final = 32
 """How many events, with their bodies, are read from the outbox at once; those that cannot be sent now are dropped."""
 POLL_INTERVAL_S: Final = 30.0
-"""The longest wait before the outbox is read again, since another process may have added an event to it."""
+"""The longest wait before the outbox is read again, should another process have added an event to it."""
+SHARED_POLL_S: Final = 3.0
+"""The same where other controllers work on the outbox: one that leaves may have left events behind."""
 STORE_RETRY_S: Final = 1.0
 """How long to wait after the database failed."""
 GRACE_S: Final = 2.0
@@ -118,7 +122,7 @@ class Delivery:
     """Delivers the events of an outbox until it is cancelled.
 
     api_key: signs each request when it is sent. copies_data: bodies about calls get `data`, see data_copy.py. now_ms:
-    returns milliseconds since 1970. dice: uniform in [0, 1).
+    returns milliseconds since 1970. dice: uniform in [0, 1). poll_s: see POLL_INTERVAL_S.
     trace: takes each attempt about a call, as a step; None where there are no traces.
     on_attempt: is told of every attempt, once its outcome is recorded.
     delivered, failed, died: how many attempts have succeeded, failed and will be repeated, or failed for good.
@@ -137,6 +141,7 @@ class Delivery:
         max_in_flight: int = MAX_IN_FLIGHT,
         max_in_flight_per_receiver: int = MAX_IN_FLIGHT_PER_RECEIVER,
         store_retry_s: float = STORE_RETRY_S,
+        poll_s: float = POLL_INTERVAL_S,
         grace_s: float = GRACE_S,
         trace: Trace | None = None,
     ) -> None:
@@ -149,6 +154,7 @@ class Delivery:
         self._max_in_flight = max_in_flight
         self._max_in_flight_per_receiver = max_in_flight_per_receiver
         self._store_retry_s = store_retry_s
+        self._poll_s = poll_s
         self._grace_s = grace_s
         self._trace = trace
         self.on_attempt: Callable[[DeliveryAttempt], None] = lambda _: None
@@ -195,17 +201,17 @@ class Delivery:
                 full = [name for name, count in busy_receivers.items() if count >= share]
                 limit = min(room, BATCH_SIZE)
                 due = await self._outbox.due(now_ms, limit, except_calls=busy_calls, except_receivers=full)
-                if not due:
-                    break
                 for queued in due:
                     if busy_receivers[queued.event.receiver] < share:
                         busy_receivers[queued.event.receiver] += 1
                         self._start(queued)
+                if len(due) < limit:  # that was all
+                    break
             next_ms = await self._outbox.next_due_ms(now_ms)
         except StoreError as error:
             log.error("the outbox cannot be read: %s", error)
             return self._store_retry_s
-        return POLL_INTERVAL_S if next_ms is None else min(POLL_INTERVAL_S, max(0.0, (next_ms - self._now_ms()) / 1000))
+        return self._poll_s if next_ms is None else min(self._poll_s, max(0.0, (next_ms - self._now_ms()) / 1000))
 
     def _start(self, queued: QueuedEvent) -> None:
         task = asyncio.create_task(self._attempt(queued), name=f"webhook {queued.event.event} {queued.event.call_id}")

@@ -24,6 +24,7 @@ from ari_agent.store.store import Store
 from tests.calls.test_record import agent
 from tests.calls.test_record import record as a_record
 from tests.store.samples import an_agent
+from tests.store.several_nodes import bury, database_of, joined
 
 pytestmark = pytest.mark.slow
 
@@ -275,3 +276,22 @@ async def test_a_webhook_that_nobody_took_tells_no_more_than_the_record_of_a_cal
     await writer.end(one, DisconnectionReason.USER_HANGUP, 2_000)
     (dead,) = await store.outbox.dead_letters()
     assert json.loads(dead.event.body)["call"]["metadata"] == {"card": "[credit_card]", "tenant": "t7"}
+
+
+async def test_what_another_controller_leads_by_now_is_left_to_it_and_not_tried_again(shared_url: str) -> None:
+    async with joined(shared_url) as still, joined(shared_url) as other:
+        writer = RecordWriter(still, account_webhook_url=ACCOUNT)
+        lost: list[str] = []
+        writer.on_taken_over = lost.append
+        await writer.save(record := a_record(agent()))
+        record.answered(1_000)
+        dead, living = database_of(still).node_id or 0, database_of(other).node_id or 0
+        await bury(other, dead)
+        taken = await other.held_calls.take_over(dead, living)
+        assert await RecordWriter(other, account_webhook_url=ACCOUNT).close(taken, 3_000) == 1
+        await writer.end(record, DisconnectionReason.ERROR_NO_AUDIO_RECEIVED, 4_000)
+        assert lost == ["call_1"]
+        stored = await other.calls.get("call_1")
+        assert stored is not None
+        assert (stored.disconnection_reason, stored.end_timestamp) == (DisconnectionReason.ERROR_RETELL, 3_000)
+        assert await other.outbox.depth() == 2  # call_ended and call_analyzed, told by the one that closed it

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from ari_agent.calls.number_watch import NumberWatch
 from ari_agent.calls.registrar import Registrar
 from ari_agent.contract.phone_number import PhoneNumberUpdate
 from ari_agent.contract.registered_call import PhoneCallRegister
 from ari_agent.errors import UnknownCall
 from ari_agent.ids import new_call_id
 from ari_agent.store.store import Store
-from tests.nodes.conftest import opened, until
+from tests.nodes.conftest import opened
 from tests.store.samples import a_call, a_number, an_agent
 
 NOW_MS = 1_760_000_000_000
@@ -25,22 +23,6 @@ NOW_MS = 1_760_000_000_000
 async def other_store(shared_url: str) -> AsyncIterator[Store]:
     async with opened(shared_url) as store:
         yield store
-
-
-@asynccontextmanager
-async def watched(store: Store) -> AsyncIterator[tuple[NumberWatch, list[str]]]:
-    """A watch over its numbers that has begun, and which trunks it has brought up to date."""
-    refreshed: list[str] = []
-
-    async def refresh(phone_number: str) -> str | None:
-        refreshed.append(phone_number)
-        return None
-
-    watch = NumberWatch(store.phone_numbers, refresh, look_each_s=0.02)
-    running = asyncio.create_task(watch.run())
-    await asyncio.sleep(0.2)
-    yield watch, refreshed
-    running.cancel()
 
 
 async def test_of_a_registered_call_that_two_take_at_once_one_has_it(shared_store: Store, other_store: Store) -> None:
@@ -77,21 +59,3 @@ async def test_agents_and_numbers_that_one_changes_are_what_the_other_reads_next
     await other_store.phone_numbers.update(number.phone_number, PhoneNumberUpdate(nickname="desk"))
     found = await shared_store.phone_numbers.get(number.phone_number)
     assert found is not None and found.nickname == "desk"
-
-
-async def test_trunks_follow_the_numbers_that_another_controller_changes(
-    shared_store: Store, other_store: Store
-) -> None:
-    await shared_store.phone_numbers.create(a_number("+14155550100"))
-    async with watched(shared_store) as (watch, refreshed):
-        assert refreshed == [], "those that were there at first are up to date"
-        await other_store.phone_numbers.create(a_number("+14155550101"))
-        await until(lambda: refreshed == ["+14155550101"])
-        await other_store.phone_numbers.update("+14155550100", PhoneNumberUpdate(nickname="desk"))
-        await until(lambda: refreshed[1:] == ["+14155550100"])
-        await other_store.phone_numbers.delete("+14155550101")
-        await until(lambda: refreshed[2:] == ["+14155550101"])
-        await shared_store.phone_numbers.update("+14155550100", PhoneNumberUpdate(nickname="own"))
-        await watch.refresh("+14155550100")
-        await asyncio.sleep(0.3)
-        assert refreshed[3:] in (["+14155550100"], ["+14155550100"] * 2), "twice where it looked in between"

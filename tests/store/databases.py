@@ -73,6 +73,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, empty_database:
         kept.give_back()
 
 
+@pytest.fixture
+def shared_url(kept_database: Kept) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database with the current schema, which several nodes may share."""
+    yield kept_database.take()
+    kept_database.give_back()
+
+
 class Kept:
     """A database with the current schema, made when it is first needed and again when a test has spoilt it."""
 

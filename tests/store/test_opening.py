@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Row, literal, select, text
 from ari_agent.errors import StoreError
 from ari_agent.store import migrations
 from ari_agent.store.database import Database
+from ari_agent.store.due_events import WantedEvents
 from ari_agent.store.store import Store
 from ari_agent.store.tables import calls, metadata
 from tests.store import postgresql
@@ -261,7 +262,8 @@ async def test_pages_and_due_events_are_read_from_indexes(tmp_path: Path) -> Non
     await store.open()
     database = Database(f"sqlite:///{tmp_path}/calls.db")
     page = select(calls).where(calls.c.to_number == "1").order_by(calls.c.listed_ms.desc(), calls.c.call_id.desc())
-    statements = [page.limit(50), store.outbox.due_statement(0, 10, (), ())]
+    due = WantedEvents(now_ms=0, limit=10)
+    statements = [page.limit(50), due.statement.params(due.values)]
 
     def plan(connection: Connection) -> str:
         rows: list[Row[Any]] = []

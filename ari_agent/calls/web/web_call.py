@@ -87,6 +87,10 @@ class WebCall(CallSession):
         reason = teardown.reason.value if teardown.reason else ""
         await self._front.close(_close_code(teardown.reason), reason + self._told_client)
 
+    async def _let_go(self) -> None:
+        await super()._let_go()
+        await self._front.close(INTERNAL_ERROR, "another controller leads the call")
+
     async def _release_caller_leg(self) -> None:
         """Do nothing, because the websocket is closed already."""
 

@@ -28,6 +28,8 @@ def bring_to_head(connection: Connection, *, shown_url: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
+        # Between two statements, an upgrade may have to think about a million calls.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     if require_known_schema(connection, shown_url=shown_url) != SCHEMAS[-1]:
         _upgrade(connection)
 

@@ -43,7 +43,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_slots_waiting", "slots", ["is_waiting", "slot_id"])
     op.create_index("ix_slots_node", "slots", ["node_id"])
-    op.add_column("calls", sa.Column("node_id", sa.BigInteger, comment="the node that has it in hand, while it lasts"))
+    in_hand = "the node that has it in hand, to its end and its analysis"
+    op.add_column("calls", sa.Column("node_id", sa.BigInteger, comment=in_hand))
+    leads = "the node that leads it, and then has it analysed"
+    op.add_column("chats", sa.Column("node_id", sa.BigInteger, comment=leads))
     there = sa.text("node_id IS NOT NULL")
     op.create_index("ix_calls_node", "calls", ["node_id"], sqlite_where=there, postgresql_where=there)
     for table in ("outbox", "batch_calls"):
