@@ -13,7 +13,7 @@ from ari_agent.contract.webhook_event import QueuedEvent, WebhookEventName
 from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox
 from tests.store.samples import a_call, an_event
-from tests.store.several_nodes import bury, database_of, join, joined
+from tests.store.several_nodes import bury, database_of, give_up, join, joined
 
 LATER_MS = 2**50
 STARTED, ENDED = WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED
@@ -64,7 +64,7 @@ async def test_the_claims_of_a_node_that_is_no_more_are_due_at_once(shared_url: 
     async with joined(shared_url) as one, joined(shared_url) as other:
         await queue(one, "call_1", STARTED, ENDED)
         (started,) = await one.outbox.due(LATER_MS, 10)
-        await bury(other, database_of(one).node_id or 0)
+        await give_up(other, database_of(one).node_id or 0)
         (again,) = await other.outbox.due(LATER_MS, 10)
         assert (again.outbox_id, again.attempts) == (started.outbox_id, 0)
         # It only stood still: what it has to tell counts no more, and it takes nothing.

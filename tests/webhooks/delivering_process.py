@@ -1,4 +1,4 @@
-"""A node that delivers what is in the outbox until it is killed. Says its node_id once it does.
+"""Delivers what is in an outbox until it is killed, or until nothing is left.
 
 python -m tests.webhooks.delivering_process DATABASE_URL
 """
@@ -8,15 +8,27 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.store.several_nodes import database_of, joined
-from tests.webhooks.deliverer import delivering
+import aiohttp
+
+from ari_agent.store.store import Store
+from ari_agent.webhooks.delivery import Delivery
+from tests.webhooks.receiver import API_KEY
 
 
 async def main(database_url: str) -> None:
-    """Until it is killed."""
-    async with joined(database_url) as store, delivering(store.outbox, poll_s=0.05):
-        print(database_of(store).node_id, flush=True)
-        await asyncio.Event().wait()
+    """Short pauses between the attempts, so that the test is."""
+    store = Store(database_url)
+    await store.open()
+    async with aiohttp.ClientSession() as session:
+        delivery = Delivery(store.outbox, session, API_KEY, retry_after_s=[0.05] * 10, max_in_flight=8)
+        running = asyncio.create_task(delivery.run())
+        while True:
+            if not await store.outbox.depth():
+                break
+            await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await store.close()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ async def test_three_nodes_tell_all_of_each_call_in_order_and_twice_only_what_a_
             call_id = f"call_{number}"
             events = [an_event(receiver.url, call_id, name) for name in EVENTS]
             await one.calls.save(a_call(call_id), events)
-        process, printed = await run_and_read("tests.webhooks.delivering_process", shared_url)
+        process, printed = await run_and_read("tests.webhooks.delivering_node", shared_url)
         dead = int(await printed.readline())
         await receiver.wait_for(20)
         async with delivering(one.outbox, poll_s=0.05), delivering(other.outbox, poll_s=0.05):
