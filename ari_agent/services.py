@@ -264,7 +264,7 @@ def _speech_settings(settings: Settings) -> SpeechSettings:
 def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:
     """Return what delivers the webhooks of the store's outbox, and is woken by it."""
     api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
-    poll_s = SHARED_POLL_S if store.is_shared else POLL_INTERVAL_S
+    poll_s = POLL_INTERVAL_S if store.file else SHARED_POLL_S
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, poll_s=poll_s, trace=trace)
     store.outbox.on_added = delivery.wake
     return delivery

@@ -212,7 +212,6 @@ class ChatSession:
 
     async def _user_wrote(self, event: UserWrote) -> None:
         self.texts_behind -= 1
-        await self._require_lead()
         if event.answer_to:
             self._destination = event.answer_to
         if event.answered:

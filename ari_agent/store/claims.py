@@ -1,7 +1,7 @@
-"""What a node has in hand: rows that carry its node_id, for as long as it is among the nodes.
+"""What a node has in hand: rows that carry its node_id, for as long as it is among the nodes, and not lost.
 
-Who takes a node out of the table of nodes has ended all its claims, also one that a transaction of it writes later; ids
-of nodes are never given again.
+Who marks a node as lost, or takes it out of the table, has ended all its claims, also one that a transaction of it
+writes later; ids of nodes are never given again.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, exists, select, update
 
-from ari_agent.store.tables import IS_PENDING, batch_calls, nodes, outbox
+from ari_agent.store.tables import nodes
 
+LOST: Final = "lost"
+"""The state of a node that is being taken over, and never comes back as this one."""
 OUTBOX_LOCK: Final = 0x6F757462
 """The first half of the advisory locks of calls and chats of which an event is being claimed: "outb"."""
 BATCHES_LOCK: Final = (0x62617463, 0)
@@ -22,12 +24,12 @@ BATCHES_LOCK: Final = (0x62617463, 0)
 
 def is_in_other_hands(column: ColumnElement[Any], node_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """The column of a row names a node that lives, and is another than this one."""
-    return and_(column != node_id, exists().where(nodes.c.node_id == column))
+    return and_(column != node_id, exists().where(nodes.c.node_id == column, nodes.c.state != LOST))
 
 
 def is_a_node(node_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """It is among the nodes; one that stood still for long is not any more, and its claims would count for nothing."""
-    return exists().where(nodes.c.node_id == node_id)
+    return exists().where(nodes.c.node_id == node_id, nodes.c.state != LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,3 @@ class Claim:
         found = free.with_for_update(of=self.table, skip_locked=True).cte("found")
         statement = update(self.table).where(key.in_(select(found.c[key.name]))).values({self.column: node_id})
         return connection.execute(statement.returning(self.table)).all()
-
-
-def release_claims(connection: Connection, node_id: int) -> None:
-    """Take out of a node's hands what it has claimed of webhooks and batches. To be done as it leaves, or is dead."""
-    sought = {outbox.c.claimed_by: outbox.c.state == IS_PENDING, batch_calls.c.claimed_by: batch_calls.c.is_open}
-    for column, is_open in sought.items():  # by the indexes of what is open
-        connection.execute(update(column.table).where(column == node_id, is_open).values({column: None}))

@@ -155,11 +155,6 @@ class Database:
         """The file of the database; None where the database is no file."""
         return self._backend.path if isinstance(self._backend, Sqlite) else None
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether other processes may work on the database at the same time: it is none in a file."""
-        return isinstance(self._backend, Postgresql)
-
     def is_to_be_made(self, *, folder_is_made: bool) -> bool:
         """Tell whether the database is a file that is not there yet.
 

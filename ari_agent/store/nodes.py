@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from ari_agent.contract.node import NodeInfo, NodeLoad, NodeState
 from ari_agent.errors import StoreError
-from ari_agent.store.claims import release_claims
+from ari_agent.store.claims import LOST
 from ari_agent.store.slot_rows import release_node
 from ari_agent.store.tables import nodes
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _LOCKS: Final = 0x6E6F6465
 """The first of the two numbers that a node's lock has ("node"); the second is its node_id. That of the migrations has
 one number, and can be none of these."""
-_LOST: Final = "lost"
 _NOW_MS: Final = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1000, sa.BigInteger)
 _TRY: Final = sa.text("SELECT pg_try_advisory_lock(:locks, :node_id)").bindparams(locks=_LOCKS)
 _UNLOCK: Final = sa.text("SELECT pg_advisory_unlock(:locks, :node_id)").bindparams(locks=_LOCKS)
@@ -124,7 +123,7 @@ class NodeSession:
         def try_to(connection: sa.Connection) -> Return:
             if not connection.execute(_TRY, {"node_id": node_id}).scalar_one():
                 is_ours = connection.execute(sa.select(nodes.c.state).where(nodes.c.node_id == node_id)).scalar()
-                if is_ours in (None, _LOST):
+                if is_ours in (None, LOST):
                     return Return.FENCED
                 # Our session of before, of whose end PostgreSQL does not know yet.
                 for row in connection.execute(_HOLDERS).all():
@@ -173,8 +172,8 @@ class NodeSession:
         def try_to(connection: sa.Connection) -> bool:
             if not connection.execute(_TRY, {"node_id": node_id}).scalar_one():
                 return False
-            is_dead = (nodes.c.state == _LOST) | (nodes.c.heartbeat_ms < _NOW_MS - silent_ms)
-            marked = sa.update(nodes).where(nodes.c.node_id == node_id, is_dead).values(state=_LOST)
+            is_dead = (nodes.c.state == LOST) | (nodes.c.heartbeat_ms < _NOW_MS - silent_ms)
+            marked = sa.update(nodes).where(nodes.c.node_id == node_id, is_dead).values(state=LOST)
             if connection.execute(marked).rowcount == 1:
                 return True
             connection.execute(_UNLOCK, {"node_id": node_id})
@@ -194,11 +193,10 @@ class NodeSession:
         await self._session.write(lambda connection: connection.execute(_UNLOCK, {"node_id": node_id}))
 
     async def remove(self, node_id: int) -> None:
-        """Delete the row of a node and its slots, leave what it had claimed to everybody, and let go of its lock."""
+        """Delete the row of a node and its slots, which ends what it had claimed, and let go of its lock."""
 
         def write(connection: sa.Connection) -> None:
             release_node(connection, node_id)
-            release_claims(connection, node_id)
             connection.execute(sa.delete(nodes).where(nodes.c.node_id == node_id))
 
         await self._session.write(write)
@@ -206,7 +204,7 @@ class NodeSession:
 
 
 def _this(node_id: int) -> sa.Update:
-    return sa.update(nodes).where(nodes.c.node_id == node_id, nodes.c.state != _LOST)
+    return sa.update(nodes).where(nodes.c.node_id == node_id, nodes.c.state != LOST)
 
 
 def _beat_values(load: NodeLoad) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_recovery import CallRecovery
@@ -20,7 +20,7 @@ from ari_agent.store.calls import Calls
 from ari_agent.store.database import Database, dump, insert_into
 from ari_agent.store.outbox import Outbox
 from ari_agent.store.record_rows import parsed
-from ari_agent.store.tables import registrations
+from ari_agent.store.tables import calls, registrations
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,12 @@ class Registrations:
 
     async def give_back(self, registration: Registration) -> None:
         """Undo `take`, so that somebody else may take the call."""
-        await self._database.write(lambda connection: _put(connection, registration))
+
+        def write(connection: Connection) -> None:
+            _put(connection, registration)
+            self._in_hand(connection, registration.call_id, None)
+
+        await self._database.write(write)
 
     async def take(self, call_id: str, *, now_ms: int) -> Registration | None:
         """Take a registered call, so that nobody else can. None: taken already, overdue, or never registered.
@@ -64,9 +69,17 @@ class Registrations:
 
         def write(connection: Connection) -> Registration | None:
             document: str | None = connection.execute(statement.returning(registrations.c.document)).scalar()
-            return None if document is None else _registration(call_id, document)
+            if document is None:
+                return None
+            self._in_hand(connection, call_id, self._database.node_id)
+            return _registration(call_id, document)
 
         return await self._database.write(write)
+
+    def _in_hand(self, connection: Connection, call_id: str, node_id: int | None) -> None:
+        """Put a call into the hands of a node, so that it is not lost if that dies at once; of None: out of them."""
+        if self._database.node_id is not None:
+            connection.execute(update(calls).where(calls.c.call_id == call_id).values(node_id=node_id))
 
     async def overdue(self, *, now_ms: int, limit: int = 100) -> Sequence[Overdue]:
         """Return registrations whose time is up, the oldest first, at most `limit`."""

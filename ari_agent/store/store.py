@@ -18,6 +18,7 @@ from ari_agent.store.call_costs import CallCosts
 from ari_agent.store.call_statistics import CallStatistics
 from ari_agent.store.calls import Calls
 from ari_agent.store.chats import Chats
+from ari_agent.store.claims import LOST
 from ari_agent.store.database import Database
 from ari_agent.store.dialled_calls import DialledCalls
 from ari_agent.store.held_calls import HeldCalls
@@ -124,18 +125,16 @@ class Store:
         """The file of the database; None where the database is no file."""
         return self._database.file
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether other controllers may work on the database at the same time."""
-        return self._database.is_shared
-
     async def is_eldest(self) -> bool:
         """Return whether this is the node that is here for longest, which does what one alone has to do.
 
         Without nodes it is the only one.
         """
         node_id = self._database.node_id
-        return node_id is None or node_id == await self._database.scalar(select(func.min(nodes.c.node_id)))
+        if node_id is None:
+            return True
+        eldest = select(func.min(nodes.c.node_id)).where(nodes.c.state != LOST)
+        return node_id == await self._database.scalar(eldest)
 
     async def try_out(self, *, folder_is_made: bool = False) -> bool:
         """Find out whether `open` would succeed and the database can be written, without making or changing one.

@@ -21,9 +21,11 @@ class OnePausesAtATime(Clock):
 
     async def pause(self, wait_s: float) -> None:
         self.pausing += 1
-        assert self.pausing == 1
-        await asyncio.sleep(0.02)
-        self.pausing -= 1
+        try:
+            assert self.pausing == 1
+            await asyncio.sleep(0.02)
+        finally:
+            self.pausing -= 1
 
 
 def office_of_node(store: Store, first: Office, clock: Clock, name: str) -> Office:

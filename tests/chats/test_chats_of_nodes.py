@@ -57,3 +57,24 @@ async def test_what_one_node_is_about_to_answer_another_answers_only_when_that_i
             async with chat_service(other, pens, now_ms=NOW_MS) as second, looked_after(second):
                 await pens.sent_by_now(1)
     assert [text for _, text in pens.sent] == ["you said are you there?"]
+
+
+async def test_an_answer_to_a_chat_that_another_node_has_taken_meanwhile_is_not_sent(
+    shared_url: str, llms: LlmServer
+) -> None:
+    here, there = Pens(), Pens()
+    async with joined(shared_url) as one, joined(shared_url) as other:
+        agent = llms.agent(mute)
+        await a_number(one, **bound(await an_agent(one, agent.engine)))
+        async with chat_service(one, here, now_ms=NOW_MS) as first, chat_service(other, there, now_ms=NOW_MS) as second:
+            first.on_event(text_from(USER, "one"))
+            await until(lambda: bool(agent.talks and agent.talks[0].heard))
+            (asked,) = [each for each in agent.talks[0].heard if each["interaction_type"] == "response_required"]
+            agent.script = echo
+            second.on_event(text_from(USER, "two"))
+            await there.sent_by_now(1)
+            await echo(agent.talks[0], asked)
+            await until(lambda: not first.live())
+        (chat,) = await the_chats(one)
+    assert here.sent == []
+    assert written(chat) == ["one", "two", "you said two"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import delete, insert, update
 
-from ari_agent.store.claims import release_claims
+from ari_agent.store.claims import LOST
 from ari_agent.store.database import Database
 from ari_agent.store.store import Store
 from ari_agent.store.tables import nodes
@@ -23,18 +23,19 @@ async def join(store: Store) -> int:
     row = {"name": "a node", "app": "ari_agent", "version": "1", "started_ms": 1, "heartbeat_ms": 1}
     statement = insert(nodes).values(**row, state="serving", load="{}").returning(nodes.c.node_id)
     database = database_of(store)
-    database.node_id = node_id = await database.write(lambda connection: connection.execute(statement).scalar_one())
+    node_id = int(await database.write(lambda connection: connection.execute(statement).scalar_one()))
+    database.node_id = node_id
     return node_id
 
 
 async def bury(store: Store, node_id: int) -> None:
     """Take a dead node out of the table, as another one does that finds it dead."""
+    await database_of(store).run(delete(nodes).where(nodes.c.node_id == node_id))
 
-    def write(connection: Connection) -> None:
-        connection.execute(delete(nodes).where(nodes.c.node_id == node_id))
-        release_claims(connection, node_id)
 
-    await database_of(store).write(write)
+async def give_up(store: Store, node_id: int) -> None:
+    """Mark a node as lost, as another one does that begins to take over what it had."""
+    await database_of(store).run(update(nodes).where(nodes.c.node_id == node_id).values(state=LOST))
 
 
 @asynccontextmanager

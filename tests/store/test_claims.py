@@ -38,16 +38,16 @@ async def test_a_call_is_analysed_where_it_has_ended_and_once_that_dies_by_one_o
 
 async def test_a_chat_is_led_by_the_node_that_took_it_last(shared_url: str) -> None:
     async with joined(shared_url) as one, joined(shared_url) as other:
-        await one.chats.save(a_chat("chat_1"))
+        await one.chats.save(a_chat(1))
         assert await one.chats.is_led_here("chat_1")
         assert not await other.chats.take("chat_1", if_free=True)
         assert await other.chats.take("chat_1")
         assert not await one.chats.is_led_here("chat_1")
         with pytest.raises(TakenOver):
-            await one.chats.save(a_chat("chat_1"))
-        over_now = a_chat("chat_1", chat_status="ended", end_timestamp=5)
+            await one.chats.save(a_chat(1))
+        over_now = a_chat(1, chat_status="ended", end_timestamp=5)
         await other.chats.save(over_now)
-        for late in (a_chat("chat_1"), a_chat("chat_1", chat_status="ended", end_timestamp=6)):
+        for late in (a_chat(1), a_chat(1, chat_status="ended", end_timestamp=6)):
             with pytest.raises(TakenOver):
                 await one.chats.save(late)
         await other.chats.save(over_now)
@@ -66,7 +66,7 @@ async def test_of_several_nodes_the_eldest_alone_forgets_old_calls(shared_url: s
 
 
 async def test_a_process_that_shares_with_nobody_is_the_eldest_and_leads_its_chats(store: Store) -> None:
-    await store.chats.save(a_chat("chat_1"))
+    await store.chats.save(a_chat(1))
     assert await store.is_eldest()
     assert await store.chats.is_led_here("chat_1")
     assert await store.chats.take("chat_1", if_free=True)

@@ -70,6 +70,10 @@ async def test_a_registered_call_is_in_nobodys_hands_and_then_in_those_of_who_ta
     async with joined(shared_url) as one, joined(shared_url) as other:
         await one.registrations.save(a_registration(), registered())
         assert await holders(one) == {"call_1": None}
+        taken = await one.registrations.take("call_1", now_ms=0)
+        assert taken and await holders(one) == {"call_1": node_of(one)}
+        await one.registrations.give_back(taken)
+        assert await holders(one) == {"call_1": None}
         await other.registrations.take("call_1", now_ms=0)
         await other.calls.save(registered())
         assert await holders(one) == {"call_1": node_of(other)}

@@ -8,12 +8,14 @@ from collections import defaultdict
 from contextlib import AsyncExitStack
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from ari_agent.contract.webhook_event import QueuedEvent, WebhookEventName
+from ari_agent.store.due_events import WantedEvents
 from ari_agent.store.store import Store
 from ari_agent.store.tables import outbox
 from tests.store.samples import a_call, an_event
-from tests.store.several_nodes import bury, database_of, join, joined
+from tests.store.several_nodes import bury, database_of, give_up, join, joined
 
 LATER_MS = 2**50
 STARTED, ENDED = WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED
@@ -64,7 +66,7 @@ async def test_the_claims_of_a_node_that_is_no_more_are_due_at_once(shared_url: 
     async with joined(shared_url) as one, joined(shared_url) as other:
         await queue(one, "call_1", STARTED, ENDED)
         (started,) = await one.outbox.due(LATER_MS, 10)
-        await bury(other, database_of(one).node_id or 0)
+        await give_up(other, database_of(one).node_id or 0)
         (again,) = await other.outbox.due(LATER_MS, 10)
         assert (again.outbox_id, again.attempts) == (started.outbox_id, 0)
         # It only stood still: what it has to tell counts no more, and it takes nothing.
@@ -96,7 +98,7 @@ async def test_a_transcript_that_is_on_its_way_keeps_the_next_one_from_overtakin
         assert [row.state for row in await database_of(one).rows(statement)] == ["delivered", "pending"]
 
 
-NODES, CALLS = 5, 60
+NODES, CALLS = 4, 40
 EVENTS = (STARTED, ENDED, ANALYZED)
 
 
@@ -146,3 +148,21 @@ async def test_a_node_joins_later_without_losing_sight_of_what_it_sends(shared_u
     await store.outbox.delivered(queued.outbox_id)
     assert await due(store) == []
     await store.close()
+
+
+async def test_of_two_who_claim_at_the_same_moment_the_second_sees_that_the_call_is_the_firsts(shared_url: str) -> None:
+    """By their clocks another event of the call is due for each, and the first has not committed its claim yet."""
+    async with joined(shared_url) as one, joined(shared_url) as other:
+        await queue(one, "call_1", STARTED, ENDED)
+        (started,) = await one.outbox.due(LATER_MS, 10)
+        await one.outbox.failed(started.outbox_id, "answered 500", LATER_MS)
+        wanted = WantedEvents(LATER_MS, limit=10, node_id=database_of(one).node_id)
+        engine = create_async_engine(shared_url)
+        async with engine.begin() as connection:
+            (claimed,) = await connection.run_sync(wanted.take)
+            assert claimed.outbox_id == started.outbox_id
+            assert await other.outbox.due(LATER_MS - 1, 10) == []
+        assert await other.outbox.due(LATER_MS - 1, 10) == []
+        await engine.dispose()
+        await one.outbox.delivered(started.outbox_id)
+        assert await due(other) == [("call_1", ENDED)]

@@ -13,7 +13,7 @@ from tests.store.several_nodes import bury, joined
 from tests.webhooks.deliverer import an_event, delivering, until_settled
 from tests.webhooks.receiver import Receiver
 
-CALLS = 100
+CALLS = 50
 EVENTS = (WebhookEventName.CALL_STARTED, WebhookEventName.CALL_ENDED, WebhookEventName.CALL_ANALYZED)
 
 
@@ -29,7 +29,7 @@ async def test_three_nodes_tell_all_of_each_call_in_order_and_twice_only_what_a_
         dead = int(await printed.readline())
         await receiver.wait_for(20)
         async with delivering(one.outbox, poll_s=0.05), delivering(other.outbox, poll_s=0.05):
-            await receiver.wait_for(60)
+            await receiver.wait_for(50)
             process.kill()
             await process.wait()
             await asyncio.sleep(0.2)  # the claims of the dead count until somebody finds it dead
