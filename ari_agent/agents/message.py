@@ -27,7 +27,10 @@ ControlRequest: TypeAlias = TransferRequest | TransferDecision | HangupRequest |
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What an agent is told about its call when its websocket opens. metadata: any JSON value, or None."""
+    """What an agent is told about its call when its websocket opens.
+
+    metadata: any JSON value, or None. reconnected: it had a websocket of this call before, which was lost.
+    """
 
     call_id: str
     from_number: str
@@ -35,6 +38,7 @@ class CallFacts:
     direction: str
     dynamic_variables: Mapping[str, str] = field(default_factory=dict)
     metadata: object | None = None
+    reconnected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

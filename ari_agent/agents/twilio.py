@@ -10,6 +10,7 @@ Client role, `TwilioClient`: we are Twilio, the peer is the customer's agent.
 Server role, `TwilioServer`: we are what Twilio's <Stream> connects to.
 
 `start.customParameters` holds call_id, from, to, direction and every dynamic variable; `start.callSid` is our call_id.
+`start.reconnected` is a field of our own: true where an earlier websocket of the call was lost, absent otherwise.
 Audio is mu-law at 8 kHz as with Twilio, or whatever `start.mediaFormat` says: `audio/x-l16` is signed 16-bit
 little-endian PCM.
 
@@ -82,7 +83,7 @@ class TwilioClient:
             "to": facts.to_number,
             "direction": facts.direction,
         }
-        start = {
+        start: dict[str, object] = {
             "streamSid": self.stream_sid,
             "accountSid": ACCOUNT_SID,
             "callSid": facts.call_id,
@@ -94,6 +95,8 @@ class TwilioClient:
                 "channels": 1,
             },
         }
+        if facts.reconnected:
+            start["reconnected"] = True
         connected = write_object({"event": "connected", "protocol": "Call", "version": "1.0.0"})
         return connected, self._numbered({"event": "start", "start": start})
 

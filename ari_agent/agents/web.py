@@ -6,6 +6,7 @@ an agent, everything that may pass:
     we -> agent   first, text   {"event_type":"metadata","metadata":{"call_id":...,"from_number":...,"to_number":...,
                                  "direction":"inbound","audio_encoding":"s16le","sample_rate":16000,
                                  "retell_llm_dynamic_variables":{...},"metadata":...}}
+                                 and "reconnected":true where an earlier websocket of the call was lost
                   binary        the caller's audio, no header, mono, in that encoding and rate; mostly 20 ms a message
                   text          {"event":"dtmf","dtmf":{"digit":"5","duration_ms":180}}
                                 {"event":"mark","mark":{"name":...}}      a mark of yours was heard, or cleared
@@ -80,6 +81,8 @@ class WebClient:
         }
         if facts.metadata is not None:
             metadata["metadata"] = facts.metadata
+        if facts.reconnected:
+            metadata["reconnected"] = True
         return (write_object({"event_type": "metadata", "metadata": metadata}),)
 
     def audio(self, payload: bytes) -> bytes:

@@ -6,9 +6,11 @@ Source: Retell, "Understand concurrency & limits" and "Make batch calls" (2026-0
     inbound               all of the limit                                  waits, ringing; first come, first served
     outbound, web         the limit less what is reserved for inbound       is refused at once
     outbound of a batch   the same, less the batch's reserved_concurrency   is tried again when one comes free
+    resumed               any                                               runs beyond the limit: it talks already
 
 A slot lives exactly as long as its call: who holds one holds it in an `async with`. The pool is in memory, so a process
-that dies takes its slots along with its calls; the next one begins with an empty pool and ends the records of the dead.
+that dies takes its slots along; the next one begins with an empty pool, in which the calls that it goes on with hold
+theirs again.
 """
 
 from __future__ import annotations
@@ -90,6 +92,17 @@ class Slots:
             self.outbound_in_use -= 1
             self._release()
 
+    @asynccontextmanager
+    async def resumed(self, *, outbound: bool) -> AsyncIterator[None]:
+        """Hold a slot for a call that another run has begun: at once, beyond the limit if need be."""
+        self.in_use += 1
+        self.outbound_in_use += outbound
+        try:
+            yield
+        finally:
+            self.outbound_in_use -= outbound
+            self._release()
+
     async def freed(self) -> None:
         """Wait until a slot comes free, or an outbound call of those allowed ends: a batch then tries again."""
         self._freed.clear()
@@ -114,7 +127,7 @@ class Slots:
     def _release(self) -> None:
         """Hand the slot to the first who still waits, so that it is never free while somebody rings."""
         self._freed.set()
-        while self._waiting:
+        while self._waiting and self.in_use <= self.limit:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)

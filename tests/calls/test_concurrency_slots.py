@@ -216,3 +216,20 @@ async def test_whatever_happens_the_pool_holds_its_promises(limit: int, steps: l
     for stack in held:
         await stack.aclose()
     assert (slots.in_use, slots.outbound_in_use, slots.batch_in_use, slots.waiting) == (0, 0, 0, 0)
+
+
+async def test_a_resumed_call_runs_beyond_the_limit_and_nobody_waits_less_for_it() -> None:
+    slots = Slots(1, inbound_wait_s=5)
+    async with AsyncExitStack() as first, AsyncExitStack() as second:
+        await first.enter_async_context(slots.inbound())
+        await second.enter_async_context(slots.resumed(outbound=True))
+        assert (slots.in_use, slots.outbound_in_use) == (2, 1)
+        async with AsyncExitStack() as third:
+            waiting = asyncio.create_task(third.enter_async_context(slots.inbound()))
+            await asyncio.sleep(0)
+            await second.aclose()
+            await asyncio.sleep(0)
+            assert (slots.in_use, slots.waiting) == (1, 1)
+            await first.aclose()
+            await waiting
+            assert (slots.in_use, slots.outbound_in_use) == (1, 0)

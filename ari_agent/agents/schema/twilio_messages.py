@@ -72,7 +72,10 @@ class MediaFormat(Message):
 
 
 class StartFacts(Message):
-    """What is known of the call. custom_parameters: call_id, from, to, direction and the dynamic variables."""
+    """What is known of the call. custom_parameters: call_id, from, to, direction and the dynamic variables.
+
+    reconnected: an earlier websocket of this call was lost; absent otherwise.
+    """
 
     stream_sid: Annotated[str, Field(alias="streamSid")]
     account_sid: Annotated[str, Field(alias="accountSid")]
@@ -80,6 +83,7 @@ class StartFacts(Message):
     tracks: list[Literal["inbound"]]
     custom_parameters: Annotated[dict[str, str], Field(alias="customParameters")]
     media_format: Annotated[MediaFormat, Field(alias="mediaFormat")]
+    reconnected: Literal[True] | None = None
 
 
 class Start(Numbered):

@@ -14,7 +14,10 @@ from ari_agent.agents.schema.message_model import Message, MessageTable
 
 
 class CallFacts(Message):
-    """What is known of the call, and how audio travels in both directions. metadata: of the request or webhook."""
+    """What is known of the call, and how audio travels in both directions. metadata: of the request or webhook.
+
+    reconnected: an earlier websocket of this call was lost; absent otherwise.
+    """
 
     call_id: str
     from_number: str
@@ -24,6 +27,7 @@ class CallFacts(Message):
     sample_rate: Annotated[int, Field(ge=8000, le=48000)]
     retell_llm_dynamic_variables: dict[str, str]
     metadata: Any = None
+    reconnected: Literal[True] | None = None
 
 
 class CallMetadata(Message):

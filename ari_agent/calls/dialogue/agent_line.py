@@ -37,27 +37,24 @@ def new_text_agent(
 ) -> TextAgent:
     """Make a call's text agent, which is not open yet: see TextAgent and LlmConnection.
 
-    prompts: what agents with a model share; None: there are none here. tell_call: tells the call of variables that are
-    found, and of messages, where it wants to know. usage: counts the requests to a model.
+    prompts: what agents with a model share, or None. tell_call: tells the call of variables that are found, and of
+    messages, where it wants to know. usage: counts the requests to a model.
 
     Raises:
         AgentUnreachable: the URL of its server is none, or prompts are not served.
     """
     match engine:
         case CustomLlmEngine():
-            try:
-                url = llm.llm_url(engine.llm_websocket_url, spec.call_id)
-            except ValueError as error:
-                raise AgentUnreachable("the agent's URL", str(error)) from None
             return LlmConnection(
                 http,
-                url,
+                _url(engine, spec.call_id),
                 habits,
                 details=details,
                 on_event=on_event,
                 now_ms=now_ms,
                 tell=message_teller(spec, tell_call),
                 on_round_trip=on_round_trip,
+                reconnected=spec.reconnected,
             )
         case RetellLlmEngine() | ConversationFlowEngine():
             if prompts is None:
@@ -80,3 +77,10 @@ def new_text_agent(
             return prompts.agent(engine, about, on_event)
         case _:
             assert_never(engine)
+
+
+def _url(engine: CustomLlmEngine, call_id: str) -> str:
+    try:
+        return llm.llm_url(engine.llm_websocket_url, call_id)
+    except ValueError as error:
+        raise AgentUnreachable("the agent's URL", str(error)) from None

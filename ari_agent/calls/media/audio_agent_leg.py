@@ -106,6 +106,7 @@ class AudioAgentLeg(SocketLeg):
             direction=spec.direction,
             dynamic_variables=spec.dynamic_variables,
             metadata=spec.metadata,
+            reconnected=spec.reconnected,
         )
         if engine.audio_websocket_protocol == "twilio":
             protocol: AgentProtocol = TwilioClient(

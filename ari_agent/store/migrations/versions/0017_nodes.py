@@ -43,6 +43,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_slots_waiting", "slots", ["is_waiting", "slot_id"])
     op.create_index("ix_slots_node", "slots", ["node_id"])
+    op.add_column("calls", sa.Column("resume_plan", sa.Text, comment="by which another process goes on with it"))
     op.add_column("calls", sa.Column("node_id", sa.BigInteger, comment="the node that has it in hand, while it lasts"))
     there = sa.text("node_id IS NOT NULL")
     op.create_index("ix_calls_node", "calls", ["node_id"], sqlite_where=there, postgresql_where=there)
