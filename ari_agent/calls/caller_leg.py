@@ -126,7 +126,7 @@ class CallerLeg:
             try:
                 return await self._external_media(host, port, codec)
             except AsteriskRefused as error:
-                log.info("external media not made yet: %s", error, extra={"channel_id": self._media_id})
+                log.debug("external media not made yet: %s", error, extra={"channel_id": self._media_id})
                 await asyncio.sleep(_MEDIA_RETRY_S)
         return await self._external_media(host, port, codec)
 

@@ -9,10 +9,12 @@ way is cancelled, and the agent is told nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from ari_agent.asterisk.header_reader import read_far_end, read_sip_headers
+from ari_agent.calls.call_requests import EventsMissed
 from ari_agent.calls.media.announcement import duration_s
 from ari_agent.calls.record import CallRecord
 from ari_agent.calls.referable_call import ReferableCall
@@ -103,6 +105,10 @@ class ResumedCall(ReferableCall):
         await self._save()
         await self._hold.events_missed()
 
+    async def _events_missed(self, event: EventsMissed) -> None:
+        if self._is_answered:  # before that, no agent could be told: it is asked for at the answer
+            await super()._events_missed(event)
+
     async def _learn_far_end(self) -> None:
         """Read what a REFER needs to know."""
         read = read_far_end if self.direction is CallDirection.OUTBOUND else read_sip_headers
@@ -125,3 +131,8 @@ class ResumedCall(ReferableCall):
         await super()._close_record(teardown, ended_ms)
         if artefacts := self._services.artefacts:
             artefacts.spool.let_go(self.call_id)
+
+    effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
+        **ReferableCall.effects,
+        EventsMissed: _events_missed,
+    }

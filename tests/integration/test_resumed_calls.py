@@ -178,6 +178,19 @@ async def test_a_text_agent_is_told_the_conversation_so_far(stage: Stage) -> Non
     await stage.idle()
 
 
+async def test_a_caller_on_hold_is_so_for_the_next_websocket_too(stage: Stage) -> None:
+    async with talking(stage, protocol="web") as call:
+        await call.up.caller.hold()
+        again = await call.again(1)
+        await stage.controller.logged("the caller's phone holds the call: an event was missed")
+        await call.up.caller.resume()
+        await call.up.hears_itself()
+        await again.hang_up(q850_cause=17)
+        await call.up.caller.bye()
+        record = await call.record()
+    assert record["disconnection_reason"] == "agent_hangup"
+
+
 async def test_where_the_agent_refuses_the_call_ends_with_its_reason(stage: Stage) -> None:
     async with talking(stage) as call:
         call.agent.refusal = Refusal(503)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.errors import UnknownCall
