@@ -23,6 +23,7 @@ from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import Routed
 from ari_agent.calls.teardown import Teardown
 from ari_agent.contract.call import CallDirection
+from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.resume_plan import ResumePlan
 from ari_agent.errors import AsteriskError
 
@@ -91,6 +92,10 @@ class ResumedCall(ReferableCall):
         self._number = await services.find_number(ours or "")
         recorded_s = await self._files.resume()
         spec = await self._media_spec(agent, record.call)
+        if spec.realtime:
+            why = "The conversation of a model that speaks itself was lost with the controller"
+            self.post(Teardown(DisconnectionReason.ERROR_RETELL, continues_in_dialplan=True, why=why))
+            return
         was_told = recorded_s >= duration_s(spec.consent)
         media = self._new_media(replace(spec, reconnected=True, consent=b"" if was_told else spec.consent))
         host, port = await media.open()

@@ -15,8 +15,9 @@
 A caller whose call ends goes on in the dialplan if they are still there: see orphan_sweep.py. Elsewhere in Asterisk is
 who waits for the outcome of a REFER. What the dead run has made beside the caller's channel and bridge is removed.
 
-The conversation of a prompt, a flow or a model that speaks itself was in the memory of the dead process. Audio agents
-and the servers of text agents have theirs, or are told the transcript.
+The place of a conversation in its flow was in the memory of the dead process, and that of a model that speaks itself in
+its connection (resumed_call.py finds out which prompts have such a model). Audio agents and the servers of text agents
+have theirs, and the model of a prompt is told the transcript with each question.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ from ari_agent.asterisk.names import (
 from ari_agent.contract.call import Call
 from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.disconnection import DisconnectionReason
-from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine
+from ari_agent.contract.response_engine import AudioWebsocketEngine, CustomLlmEngine, RetellLlmEngine
 from ari_agent.contract.resume_plan import ResumePlan
 
-_KEEP_THEIR_CONVERSATION: Final = (AudioWebsocketEngine, CustomLlmEngine)
+_KEEP_THEIR_CONVERSATION: Final = (AudioWebsocketEngine, CustomLlmEngine, RetellLlmEngine)
 _OTHER_HALF: Final = ";2"
 """What Asterisk adds to the id of a Local channel for its half in the dialplan."""
 

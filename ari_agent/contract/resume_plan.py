@@ -9,6 +9,7 @@ import json
 
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.parsing.model import ContractModel, Flag, Identifier
+from ari_agent.contract.response_engine import PromptEngine
 
 
 class ResumePlan(ContractModel):
@@ -24,8 +25,10 @@ class ResumePlan(ContractModel):
 
     def as_text(self) -> str:
         """Return the plan as `read` takes it. It holds what the agent's settings hold, its secrets too."""
-        # By the agent itself, which alone hands out its token.
-        return json.dumps({**self.as_record(), "agent": self.agent.as_record()}, separators=(",", ":"))
+        agent, engine = dict(self.agent.as_record()), self.agent.response_engine  # which alone hands out its token
+        if isinstance(engine, PromptEngine) and engine.override is not None:
+            agent["response_engine"] = {**agent["response_engine"], "override": engine.override}
+        return json.dumps({**self.as_record(), "agent": agent}, separators=(",", ":"))
 
     @classmethod
     def read(cls, text: str | None) -> ResumePlan | None:

@@ -63,7 +63,7 @@ def there(*channel_ids: str, joined: tuple[str, ...] = (), app: str = APP, enter
     return InAsterisk(channels, [*others, main] if joined else others)
 
 
-@pytest.mark.parametrize(("engine", "goes_on"), [(AUDIO, True), (TEXT, True), (PROMPT, False), (FLOW, False)])
+@pytest.mark.parametrize(("engine", "goes_on"), [(AUDIO, True), (TEXT, True), (PROMPT, True), (FLOW, False)])
 def test_an_agent_that_keeps_its_conversation_is_dialled_again(engine: dict[str, Any], goes_on: bool) -> None:
     assert (resume_plan(CALL, recovery(engine)) is not None) is goes_on
 

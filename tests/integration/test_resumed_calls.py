@@ -23,6 +23,7 @@ from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.setting_values import Address
 from ari_agent.store.store import Store
 from tests.fakes.agent_server import Agent, AgentCall, Refusal, echo
+from tests.fakes.chat_model_server import ChatModelServer, Reply
 from tests.fakes.flite import program as flite
 from tests.fakes.llm_server import LlmServer, until
 from tests.fakes.sip_callee import SipCallee
@@ -37,9 +38,11 @@ EVENTS = ["call_started", "transfer_started", "transfer_cancelled", "call_ended"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory, go_before_others: None) -> AsyncIterator[Stage]:
     """One that is treated badly, with ears and a voice."""
-    folder = tmp_path_factory.mktemp("resumed")
-    async with staged(folder, SPEECH_TO_TEXT="grammar", TEXT_TO_SPEECH="flite", FLITE=flite()) as made:
-        yield made
+    speech = {"SPEECH_TO_TEXT": "grammar", "TEXT_TO_SPEECH": "flite", "FLITE": flite()}
+    async with ChatModelServer(Reply(["We were cut off."])) as model:
+        model_is = {"LLM_MODEL": "small", "LLM_URL": model.url}
+        async with staged(tmp_path_factory.mktemp("resumed"), **speech, **model_is) as made:
+            yield made
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
@@ -176,6 +179,37 @@ async def test_a_text_agent_is_told_the_conversation_so_far(stage: Stage) -> Non
         record = await stage.controller.ended_call(talk.call_id)
     assert record["transcript"].startswith(f"Agent: {GREETING}\nAgent: {GREETING}\nUser: yes\n")
     await stage.idle()
+
+
+async def test_the_model_of_a_prompt_goes_on_with_the_conversation(stage: Stage) -> None:
+    prompt = {"begin_message": GREETING, "general_prompt": "Help."}
+    llm = (await stage.controller.post("/create-retell-llm", prompt, expect=201)).json
+    body = {"response_engine": {"type": "retell-llm", "llm_id": llm["llm_id"]}, "voice_id": "flite-slt"}
+    agent_id = (await stage.controller.post("/create-agent", body, expect=201)).json["agent_id"]
+    number = await stage.import_number(agent_id)
+    async with stage.caller() as caller:
+        await caller.call(number)
+        call_id = (await stage.events.event("call_started", to_number=number)).call["call_id"]
+        await until_said(stage, call_id, GREETING)
+        await stage.controller.kill()
+        since_s = caller.audio.heard[-1].time_s
+        await stage.controller.start()
+        await caller.audio.hears(since_s=since_s)
+        await until_said(stage, call_id, "We were cut off.")
+        await caller.hang_up()
+    record = await stage.controller.ended_call(call_id)
+    assert record["transcript"] == f"Agent: {GREETING}\nAgent: We were cut off.\n"
+    assert record["disconnection_reason"] == "user_hangup"
+    await stage.idle()
+
+
+async def until_said(stage: Stage, call_id: str, text: str) -> None:
+    """Until the stored transcript has this."""
+    for _ in range(200):
+        if text in ((await stage.controller.call(call_id)).get("transcript") or ""):
+            return
+        await asyncio.sleep(0.1)
+    raise TimeoutError(f"nobody has said {text!r}")
 
 
 async def test_a_caller_on_hold_is_so_for_the_next_websocket_too(stage: Stage) -> None:

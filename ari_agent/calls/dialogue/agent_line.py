@@ -9,7 +9,7 @@ import aiohttp
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm_connection import LlmConnection, LlmEvent, ReconnectPolicy
-from ari_agent.agents.text_agent import TextAgent
+from ari_agent.agents.text_agent import TextAgent, Transcript
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import message_teller
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, VariablesCollected
@@ -73,10 +73,19 @@ def new_text_agent(
                 used=usage.model_requests.append,
                 collect=lambda values: tell_call(VariablesCollected(values)),
                 tell=tell_call if spec.tells_messages else None,
+                found=(spec.call.collected_dynamic_variables if spec.call else None) or {},
+                after=_said_before(spec),
             )
             return prompts.agent(engine, about, on_event)
         case _:
             assert_never(engine)
+
+
+def _said_before(spec: MediaSpec) -> Transcript | None:
+    """Return what was said and done before in a call that goes on; None for one that begins."""
+    if not spec.reconnected or spec.call is None:
+        return None
+    return [item.as_json() for item in spec.call.transcript_with_tool_calls or spec.call.transcript_object or ()]
 
 
 def _url(engine: CustomLlmEngine, call_id: str) -> str:
