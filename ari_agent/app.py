@@ -199,7 +199,6 @@ async def _shared(
     node = await stack.enter_async_context(joined_node(settings, store))
     beside("node", node.run())
     artefacts = await stack.enter_async_context(opened_artefacts(settings))
-    beside("spool", artefacts.spool.run())
     beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
     http = await stack.enter_async_context(http_client())
     trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
@@ -225,6 +224,7 @@ async def _shared(
         find_more=more,
     )
     await records.close_abandoned(now_ms())
+    beside("spool", artefacts.spool.run())  # it knows now which files are to grow on
     prompts = await stack.enter_async_context(opened_prompts(settings, store, http))
     speech = await stack.enter_async_context(started_speech(settings, http, prompts))
     database = DatabaseWatch(store.probe)
@@ -319,6 +319,7 @@ def _switchboard(
         dial_guard=shared.dial_guard,
         speech=shared.speech,
         find_agent=shared.store.agents.get,
+        find_number=shared.store.phone_numbers.get,
         show_withheld_numbers=settings.show_withheld_numbers,
         extensions_context=settings.extensions_context,
         trunks=trunks,

@@ -109,6 +109,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "integration/test_caller_transfers",
         "a phone asks, a target answers: both on SIP",
     ),
+    "calls/resumed_call": ("integration/test_resumed_calls", "a caller who is in a real Asterisk"),
     "calls/caller_leg": ("integration/test_hangup", "a channel of Asterisk, which only Asterisk can hang up"),
     "calls/dialogue/orders": ("calls/dialogue/test_spoken_dialogue", "the values that a dialogue answers with"),
     "calls/dialogue/user_words": (

@@ -240,12 +240,13 @@ def ping(now_ms: int) -> str:
     return _dump({"interaction_type": "ping_pong", "timestamp": now_ms})
 
 
-def call_details(call: Mapping[str, object]) -> str:
+def call_details(call: Mapping[str, object], *, reconnected: bool = False) -> str:
     """Return the `call_details` message, which goes out once per connection if the server asked for it.
 
-    call: the call object of the API.
+    call: the call object of the API. reconnected: the call had a connection before, which was lost.
     """
-    return _dump({"interaction_type": "call_details", "call": call})
+    again = {"reconnected": True} if reconnected else {}
+    return _dump({"interaction_type": "call_details", "call": call, **again})
 
 
 def update_only(

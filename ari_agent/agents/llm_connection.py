@@ -9,8 +9,9 @@
 Source: Retell, "LLM WebSocket" (2026-08). A call needs its agent until it ends, so its connection is redialled at once.
 A chat needs its agent only when there is something to say, so its owner redials (`ReconnectPolicy.redials` is empty).
 
-Each websocket begins anew: the server sends its config again, and is told the call's details again if it asks. What was
-posted while there was no websocket is not sent later: whoever gets LlmReconnected asks again, with all that was said.
+Each websocket begins anew: the server sends its config again, and is told the call's details again if it asks, with
+`reconnected` beside them. What was posted while there was no websocket is not sent later: whoever gets LlmReconnected
+asks again, with all that was said.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class LlmConnection:
     each `open`, with LlmDisconnected.
     now_ms: the time that pings carry, in ms. tell: is told of every message, both ways, pings and config included.
     on_round_trip: is told how many milliseconds the server took to answer each ping.
-    config: of the websocket there is, or was.
+    config: of the websocket there is, or was. reconnected: the call had a connection before this one, which was lost.
     """
 
     def __init__(
@@ -106,8 +107,10 @@ class LlmConnection:
         now_ms: Callable[[], int],
         tell: TellMessage | None = None,
         on_round_trip: Callable[[float], None] = _to_nobody,
+        reconnected: bool = False,
     ) -> None:
         self.config = LlmConfig()
+        self._reconnected = reconnected
         self._on_round_trip = on_round_trip
         self._http, self._url, self._policy = http, url, policy
         self._details, self._on_event, self._now_ms, self._tell = details, on_event, now_ms, tell
@@ -201,6 +204,7 @@ class LlmConnection:
                 if error is None:
                     break
                 connection = self._take_up(await self._redial(error, redials))
+                self._reconnected = True
             except AgentError as final:
                 error = final
                 break
@@ -213,7 +217,7 @@ class LlmConnection:
                 connection.heard()
                 if isinstance(message, LlmConfig):
                     self.config = message
-                    connection.configure(message, self._details)
+                    connection.configure(message, self._call_details)
                 elif isinstance(message, LlmPong):
                     connection.pong()
                 else:
@@ -225,6 +229,9 @@ class LlmConnection:
             log.exception("text agent: a message was not taken")
             return AgentError("a message of the text agent was not taken; the log says why")
         return None
+
+    def _call_details(self) -> str:
+        return llm.call_details(self._details(), reconnected=self._reconnected)
 
     async def _redial(self, error: AgentError, redials: Counter[type[AgentError]]) -> LlmSocket:
         """Return a new websocket, or raise the AgentError with which the connection ends."""
@@ -273,11 +280,11 @@ class _OpenConnection:
             self._on_round_trip((self._loop.time() - self._pinged_s) * 1000)
             self._pinged_s = None
 
-    def configure(self, config: LlmConfig, details: Callable[[], Mapping[str, object]]) -> None:
+    def configure(self, config: LlmConfig, call_details: Callable[[], str]) -> None:
         """Do what the server's config asks for, each thing once: it cannot make us say it again and again."""
         if config.call_details and not self._has_details:
             self._has_details = True
-            self.post(llm.call_details(details()))
+            self.post(call_details())
         if config.auto_reconnect and not self._is_kept_alive:
             self._is_kept_alive = True
             self._tasks.append(asyncio.create_task(self._keep_alive()))

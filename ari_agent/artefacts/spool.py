@@ -51,11 +51,11 @@ _TOGETHER_S: Final = 0.2
 class SpoolFile:
     """A file of a call that grows in the spool until `finish`; made by Spool.open, and closed by the spool's thread."""
 
-    def __init__(self, spool: Spool, name: ArtefactName, path: Path, filler: bytes) -> None:
+    def __init__(self, spool: Spool, name: ArtefactName, path: Path, filler: bytes, *, size_bytes: int = 0) -> None:
         self.name, self.path = name, path
         self._spool, self._filler = spool, filler
         self._descriptor: int | None = None
-        self._size = self._owed_bytes = 0
+        self._size, self._owed_bytes = size_bytes, 0
 
     @property
     def size_bytes(self) -> int:
@@ -151,6 +151,7 @@ class Spool:
         self._written_bytes = self._failed_bytes = 0  # counted by the spool's thread
         self._growing: set[ArtefactName] = set()
         self._waiting: dict[ArtefactName, None] = {}
+        self._held: set[ArtefactName] = set()
         self._wake, self._moving = asyncio.Event(), asyncio.Lock()
         self._disk_complaint = self._store_complaint = ""
         self._lock: int | None = None
@@ -202,11 +203,32 @@ class Spool:
     def open(self, call_id: str, file: str, *, filler: bytes = b"") -> SpoolFile:
         """Return a new file of a call; the disk has it from the first bytes on that are appended.
 
-        filler: one byte, which is written in place of each that the disk has not taken; b"" leaves those out.
+        filler: one byte, which is written in place of each that the disk has not taken; b"" leaves those out. A file
+        that is held (see `hold`) is no new one: it grows on behind what it has.
         """
         name = ArtefactName(call_id, file)
         self._growing.add(name)
-        return SpoolFile(self, name, self._folder / name.path, filler)
+        path = self._folder / name.path
+        size_bytes = path.stat().st_size if name in self._held else 0
+        self._held.discard(name)
+        return SpoolFile(self, name, path, filler, size_bytes=size_bytes)
+
+    def hold(self, call_id: str) -> None:
+        """Keep complete files of a call, which a crash has left, back from the store: its call may go on."""
+        held = {name for name in self._waiting if name.call_id == call_id}
+        self._held |= held
+        for name in held:
+            del self._waiting[name]
+
+    def is_held(self, name: ArtefactName) -> bool:
+        """Return whether `open` goes on with a file of this name."""
+        return name in self._held
+
+    def let_go(self, call_id: str) -> None:
+        """Move the files of a call into the store that are held, and that nobody has gone on with."""
+        held = {name for name in self._held if name.call_id == call_id}
+        self._held -= held
+        self._completed(sorted(held - self._growing))
 
     def path_of(self, name: ArtefactName) -> Path:
         """Return the path that a file of this name has in the spool, whether it is there or not."""
@@ -306,7 +328,9 @@ class Spool:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _completed(self, names: Iterable[ArtefactName]) -> None:
-        self._waiting |= dict.fromkeys(names)
+        complete = dict.fromkeys(names)
+        self._held -= complete.keys()
+        self._waiting |= complete
         self._wake.set()
 
     async def _move_all(self) -> bool:

@@ -216,6 +216,11 @@ class Ari:
         body = {name: value for name, value in wanted.items() if value is not None}
         await self._rest.request("continueInDialplan", "POST", path_of("channels", channel_id, "continue"), body=body)
 
+    async def move(self, channel_id: str) -> None:
+        """Take a channel over into our application from another one, where it is; StasisStart follows."""
+        body = {"app": self.app}
+        await self._rest.request("move", "POST", path_of("channels", channel_id, "move"), body=body)
+
     async def send_dtmf(self, channel_id: str, digits: str, *, duration_ms: int = 100, between_ms: int = 100) -> None:
         """Send RFC 4733 digits to the far end of a channel; returns before they are played."""
         body = {"dtmf": digits, "duration": duration_ms, "between": between_ms}

@@ -10,7 +10,7 @@ from typing import Final
 from ari_agent.artefacts.artefact_name import ArtefactName
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.artefacts.spool import SpoolFile
-from ari_agent.calls.media.recording_file import MIXED_FILE, STEREO_FILE, filler_of
+from ari_agent.calls.media.recording_file import MIXED_FILE, STEREO_FILE, RecordedPart, filler_of, recorded_part
 from ari_agent.contract.call import Call
 from ari_agent.contract.recording import NOTHING_TO_PAUSE
 from ari_agent.errors import ArtefactError, CallError
@@ -40,7 +40,20 @@ class CallFiles:
     def __init__(self, call_id: str, artefacts: Artefacts | None) -> None:
         self._call_id, self._artefacts = call_id, artefacts
         self._recording: SpoolFile | None = None
+        self._left: RecordedPart | None = None
+        self._gap_s = 0.0
         self._is_finished = artefacts is None
+
+    async def resume(self) -> float:
+        """Go on with the recording of an earlier run, if the spool holds one; return for how many seconds it goes."""
+        name = ArtefactName(self._call_id, STEREO_FILE)
+        if self._artefacts and self._artefacts.spool.is_held(name):
+            self._left = await asyncio.to_thread(recorded_part, self._artefacts.spool.path_of(name))
+        return self._left.duration_s if self._left else 0.0
+
+    def resume_at(self, elapsed_s: float) -> None:
+        """Have silence recorded from where the earlier run ended to here. elapsed_s: since the call was answered."""
+        self._gap_s = max(0.0, elapsed_s - self._left.duration_s) if self._left else 0.0
 
     def open_recording(self, recording: WaveFormat) -> Callable[[bytes], None]:
         """Return the function that appends audio to the call's recording, whose file is made with the first audio.
@@ -51,10 +64,16 @@ class CallFiles:
         def append(audio: bytes) -> None:
             if self._is_finished or self._artefacts is None:
                 return  # a media half may be closed late, where Asterisk stalls
+            if self._left and self._left.recording != recording:
+                self._is_finished = True
+                log.warning("not recorded any more: the audio has another format now", extra={"call_id": self._call_id})
+                return
             if self._recording is None:
                 filler = filler_of(recording)
                 self._recording = self._artefacts.spool.open(self._call_id, STEREO_FILE, filler=filler)
-                self._recording.append(recording.header())
+                if self._left is None:
+                    self._recording.append(recording.header())
+                self._recording.owe(round(self._gap_s * recording.samples.rate_hz) * recording.block_bytes)
             self._recording.append(audio)
 
         return append
@@ -92,6 +111,14 @@ class AbandonedFiles:
         names = set(self._artefacts.left.get(call.call_id, ()))
         if call.start_timestamp is not None:
             names |= set(await self._stored(self._artefacts, call.call_id))
+        return self._artefacts.urls(names, FIELDS, call=call, now_ms=now_ms)
+
+    def held_links(self, call: Call, now_ms: int) -> Mapping[str, str]:
+        """Return the links to the files of a call that may go on, and keep these files where they can grow on."""
+        if self._artefacts is None:
+            return {}
+        self._artefacts.spool.hold(call.call_id)
+        names = self._artefacts.left.get(call.call_id, ())
         return self._artefacts.urls(names, FIELDS, call=call, now_ms=now_ms)
 
     async def _stored(self, artefacts: Artefacts, call_id: str) -> Sequence[ArtefactName]:

@@ -9,10 +9,12 @@ caller who comes back finds the same audio path and the same agent.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Final
 
-from ari_agent.asterisk.ari import Ari
+from ari_agent.asterisk.ari import Ari, ExternalMedia
 from ari_agent.asterisk.caller_refer import TRANSFER_CONTEXT, CallerTransfers, handling, undone
 from ari_agent.asterisk.codecs import NEGOTIATED, first_codec
 from ari_agent.asterisk.fallback import FALLBACK_CONTEXT, FALLBACK_EXTENSION
@@ -21,13 +23,19 @@ from ari_agent.asterisk.refer import REFER_CONTEXT, REFER_EXTENSION
 from ari_agent.asterisk.rtp_statistics import RtpStatistics
 from ari_agent.asterisk.shared_channels import APP_VARIABLE
 from ari_agent.calls.channel_end import end_channel, release
+from ari_agent.calls.resumption import LeftBehind
 from ari_agent.calls.sip_audio import is_encrypted, is_held
 from ari_agent.contract.q850 import NORMAL_CLEARING
-from ari_agent.errors import AsteriskError, ChannelGone, InvalidTransferTarget, TransferNotSetUp
+from ari_agent.errors import AsteriskError, AsteriskRefused, ChannelGone, InvalidTransferTarget, TransferNotSetUp
 from ari_agent.gather import gather
 from ari_agent.media.socket import host_and_port
 
 log = logging.getLogger(__name__)
+
+_THERE_ALREADY: Final = 409
+_MEDIA_ATTEMPTS: Final = 40
+_MEDIA_RETRY_S: Final = 0.05
+"""A channel that is hung up keeps its name for a few milliseconds, or longer where Asterisk is busy."""
 
 
 class CallerLeg:
@@ -78,13 +86,55 @@ class CallerLeg:
         """
         self._has_media = True  # from here on there may be something to release, whatever fails
         media, _ = await gather(
-            self._ari.external_media(
-                channel_id=self._media_id, external_host=host_and_port(host, port), audio_format=codec
-            ),
+            self._external_media(host, port, codec),
             self._ari.create_bridge(self.bridge_id),
         )
         await self._ari.add_to_bridge(self.bridge_id, self.channel_id, self._media_id)
         return media.host, media.port
+
+    async def resume_media(self, host: str, port: int, *, codec: str, left: LeftBehind) -> tuple[str, int]:
+        """Put a caller whom an earlier run has left into a bridge with new external media; see `join_media`.
+
+        left: what that run has made, which is removed, the caller's music and ringing too.
+        """
+        self._has_media = True
+        await self._remove_channels(left)
+        media = await self._new_media(host, port, codec)
+        try:
+            await self._ari.create_bridge(self.bridge_id)
+        except AsteriskRefused as error:
+            if error.status != _THERE_ALREADY:
+                raise
+        await self._ari.add_to_bridge(self.bridge_id, self.channel_id, self._media_id)
+        await release(self._ari.stop_music(self.channel_id), self._ari.stop_ringing(self.channel_id))
+        await self._remove_bridges(left)
+        return media.host, media.port
+
+    async def remove(self, left: LeftBehind) -> None:
+        """Remove what an earlier run has made, but for the caller's channel. Raises nothing."""
+        await self._remove_channels(left)
+        await self._remove_bridges(left)
+
+    async def _remove_channels(self, left: LeftBehind) -> None:
+        await release(*(self._ari.hang_up(channel_id) for channel_id in left.channels))
+
+    async def _remove_bridges(self, left: LeftBehind) -> None:
+        await release(*(self._ari.destroy_bridge(bridge_id) for bridge_id in left.bridges))
+
+    async def _new_media(self, host: str, port: int, codec: str) -> ExternalMedia:
+        """Make the external media channel, once more where one of this name has not gone yet."""
+        for _ in range(_MEDIA_ATTEMPTS - 1):
+            try:
+                return await self._external_media(host, port, codec)
+            except AsteriskRefused as error:
+                log.debug("external media not made yet: %s", error, extra={"channel_id": self._media_id})
+                await asyncio.sleep(_MEDIA_RETRY_S)
+        return await self._external_media(host, port, codec)
+
+    async def _external_media(self, host: str, port: int, codec: str) -> ExternalMedia:
+        return await self._ari.external_media(
+            channel_id=self._media_id, external_host=host_and_port(host, port), audio_format=codec
+        )
 
     def adopt(self) -> None:
         """Take over the bridge of an earlier run, so that `release` gives it back."""

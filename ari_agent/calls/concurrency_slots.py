@@ -2,8 +2,8 @@
 
 A slot lives exactly as long as its call: who holds one holds it in an `async with`. A pool is either in the memory of
 the only controller (`Slots`), or all controllers that share a database share one (`shared_slots.py`). A process that
-dies takes the slots in its memory along with its calls; the next one begins with an empty pool and ends the records of
-the dead.
+dies takes the slots in its memory along; the next one begins with an empty pool, in which the calls that it goes on
+with hold theirs again.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class OrphanSweep:
     """Finds and removes orphans.
 
     take_over: makes a call of a channel that has entered the application without a word. announced_within_s: see
-    ANNOUNCED_WITHIN_S.
+    ANNOUNCED_WITHIN_S. app: whose orphans are found; None: those of our own application.
     """
 
     def __init__(
@@ -87,8 +87,10 @@ class OrphanSweep:
         *,
         take_over: Callable[[Channel], None],
         announced_within_s: float = ANNOUNCED_WITHIN_S,
+        app: str | None = None,
     ) -> None:
         self._ari, self._calls, self._announced_within_s = ari, calls, announced_within_s
+        self._app = ari.app if app is None else app
         self._take_over = take_over
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._only_listed: set[str] = set()
@@ -164,16 +166,16 @@ class OrphanSweep:
             if channel.id not in self._only_listed and (orphan := self._judge(channel, entered))
         }
         for bridge in await self._ari.bridges():
-            call_id = call_of_bridge(self._ari.app, bridge.id)
+            call_id = call_of_bridge(self._app, bridge.id)
             if call_id is not None and not self._calls.has_call(call_id):
                 found.add(Orphan("bridge", bridge.id))
-            snooping = call_of_snoop(self._ari.app, bridge.id)
+            snooping = call_of_snoop(self._app, bridge.id)
             if snooping is not None and not self._calls.is_listening(snooping):
                 found.add(Orphan("bridge", bridge.id))
         return found
 
     def _judge(self, channel: Channel, entered: Collection[str]) -> Orphan | None:
-        app = self._ari.app
+        app = self._app
         if call_id := call_of_snoop(app, channel.id):
             return None if self._calls.is_listening(call_id) else Orphan("media", channel.id)
         if call_id := call_of_media_channel(app, channel.id):

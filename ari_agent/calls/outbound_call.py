@@ -374,11 +374,8 @@ class OutboundCall(ReferableCall):
 
     async def _disconnect_caller(self, teardown: Teardown) -> None:
         """Hang up also where the call would be sent on, because there is no dialplan behind this channel."""
-        if teardown.continues_in_dialplan and teardown.reason:
-            answered = self._outbound_record.call.start_timestamp is not None
-            cause = teardown.q850_cause or q850_cause(teardown.reason, answered=answered)
-            teardown = replace(teardown, continues_in_dialplan=False, q850_cause=cause)
-        await super()._disconnect_caller(teardown)
+        answered = self._outbound_record.call.start_timestamp is not None
+        await super()._disconnect_caller(teardown.without_dialplan(answered=answered))
 
     effects: ClassVar[Mapping[type, Callable[[Any, Any], Coroutine[Any, Any, None]]]] = {
         **ReferableCall.effects,

@@ -55,6 +55,7 @@ from ari_agent.contract.call_control import DtmfRequest, TransferOutcome, Transf
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.q850 import NORMAL_CLEARING
+from ari_agent.contract.resume_plan import ResumePlan
 from ari_agent.contract.sip_timeline import SipLeg
 from ari_agent.errors import AsteriskError, CallNotOngoing, ChannelGone, InvalidTransferTarget
 from ari_agent.routing.dial_policy import Dial
@@ -100,6 +101,13 @@ class PhoneCall(CallSession):
         super()._advance(event)
         if isinstance(event, Answered):
             self._start_task(self._quality.run())
+            self._keep_resume_plan()
+
+    def _keep_resume_plan(self) -> None:
+        if self._record and self._agent_of_call:
+            wide = self._caller_is_wideband
+            plan = ResumePlan(agent=self._agent_of_call, channel_id=self.channel_id, is_wideband=wide)
+            self._record.resumes_by(plan)
 
     async def _media_measured(self, event: MediaMeasured) -> None:
         if self._record:
@@ -157,6 +165,7 @@ class PhoneCall(CallSession):
         self._leg.replace_channel(channel_id)
         self._hold.end(HoldReason.PHONE)  # of the phone that has left
         self._sip = SipHeaders()
+        self._keep_resume_plan()
 
     async def _handle_refers(self) -> None:
         """Have Asterisk do as the settings say with REFERs of the caller's phone; trunks of ours take none anyway."""

@@ -80,6 +80,15 @@ class Reconciliation:
         async with self._comparing:
             await self._compare(entered_before=self._ari.entered_before, events_missed=True)
 
+    async def sweep(self, app: str) -> None:
+        """End what another application has left, whose controller is dead. Raises nothing: what fails is logged."""
+        orphans = OrphanSweep(self._ari, self._calls, take_over=self._take_over, app=app)
+        try:
+            channels = await self._ari.channels()
+            await orphans.run(channels, entered_before=frozenset(channel.id for channel in channels))
+        except AsteriskError as error:
+            log.warning("what a dead controller has left is not swept: %s", error, extra={"app": app})
+
     async def watch(self, *, every_s: float = RECONCILE_S) -> None:
         """Compare every_s seconds, and end the calls of an Asterisk that is gone, until cancelled."""
         loss, loop = AsteriskLoss(), asyncio.get_running_loop()

@@ -37,6 +37,7 @@ from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.media_quality import MediaQuality
 from ari_agent.contract.parsing.json_text import compact_json
 from ari_agent.contract.price_table import PriceTable
+from ari_agent.contract.resume_plan import ResumePlan
 from ari_agent.contract.sip_timeline import Hangup, HangupParty, SipEvent
 from ari_agent.contract.transcript import TranscriptItem, TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
@@ -56,8 +57,8 @@ class CallRecord:
     call: the object as of now; recovery: what is stored beside it. owed: taken by whoever stores all of it in one
     transaction, and given back if that fails. agent: as overridden for this call; None for a call without one, and for
     a call of an earlier run, which has left its recovery. account_webhook_url: for agents without a URL of their own.
-    prices: what the call costs by; None where that is not known. is_recorded_alone: the recording holds what caller and
-    target said to each other, which nobody has searched for personal data.
+    prices: what the call costs by; None where that is not known. is_recorded_alone: the recording holds what nobody has
+    searched for personal data, such as what caller and target said to each other.
     log: the call's public log, which is opened here, since it is known now what it may hold.
     """
 
@@ -92,7 +93,9 @@ class CallRecord:
         return CallVariables(self.call, timezone=plan.timezone if plan else None, now_ms=now_ms)
 
     def answered(self, now_ms: int) -> None:
-        """Note that the call is connected; owes call_started."""
+        """Note that the call is connected; owes call_started. A second time changes nothing."""
+        if self.call.start_timestamp is not None:
+            return
         self._change(call_status=CallStatus.ONGOING, start_timestamp=now_ms)
         self._owe(WebhookEventName.CALL_STARTED)
 
@@ -105,6 +108,17 @@ class CallRecord:
         """Note that an answering machine has taken the call, and that the agent leaves its message."""
         plan = self.recovery.analysis_plan or AnalysisPlan()
         self.recovery = replace(self.recovery, analysis_plan=plan.model_copy(update={"in_voicemail": True}))
+
+    def resumes_by(self, plan: ResumePlan) -> None:
+        """Keep by what another run goes on with the call, should we die meanwhile."""
+        self.recovery = replace(self.recovery, resume_plan=plan.as_text())
+
+    def resume(self, log: PublicLog) -> None:
+        """Go on with a call of an earlier run, behind what was said by then. log: its public log, which is opened."""
+        self._log = log
+        log.open(keeps_content=_keeps_content(self.call))
+        log.add("resumed")
+        self._transcript.resume(self.call)
 
     def diverted(self) -> None:
         """The caller goes to the fallback number: should we die meanwhile, this is what is known of the call's end."""
@@ -286,6 +300,7 @@ class CallRecord:
         if began_ms is not None and self._keeps_transcript:
             self._owe(WebhookEventName.TRANSCRIPT_UPDATED)
         self._owe(WebhookEventName.CALL_ENDED)
+        self.recovery = replace(self.recovery, resume_plan=None)  # with the secrets of the agent
         if analysis_due_ms is not None and is_worth_reading(self.call):
             self.recovery = replace(self.recovery, analysis_due_ms=analysis_due_ms)
         else:

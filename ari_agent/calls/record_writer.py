@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ch
 from ari_agent.artefacts.artefacts import Artefacts
 from ari_agent.calls.call_files import AbandonedFiles
 from ari_agent.calls.record import CallRecord, is_bridged
+from ari_agent.calls.resumption import resume_plan
 from ari_agent.calls.scrubbed_recording import kept_recordings
 from ari_agent.calls.stored_content import no_content, stored_content
 from ari_agent.contract.agent import Agent
@@ -49,7 +50,8 @@ class RecordWriter:
 
     prices: what calls that died with an earlier run have cost by; None where that is not known. analyses: None where no
     model is set up. left_bridged: records of an earlier run whose caller and transfer target may still talk with each
-    other; who takes one over removes it.
+    other; left_talking: those whose caller may still be there, and may have their agent again. Who takes one over
+    removes it.
 
     on_taken_over: told the call_id of a record that could not be stored, since another controller leads the call now.
     """
@@ -71,6 +73,7 @@ class RecordWriter:
         self._under_way: set[asyncio.Task[bool]] = set()
         self.left_bridged: list[CallRecord] = []
         self.on_taken_over: Callable[[str], None] = lambda _: None
+        self.left_talking: list[CallRecord] = []
 
     async def save(self, record: CallRecord) -> bool:
         """Store the record as it is now. False: not stored, and what it owes is kept for the next time.
@@ -153,7 +156,9 @@ class RecordWriter:
         await saving(self.save, record)
 
     async def close_abandoned(self, now_ms: int) -> int:
-        """End the records of calls that died with an earlier run, but for `left_bridged`; returns how many.
+        """End the records of calls that died with an earlier run, but for those that may go on; returns how many.
+
+        Those are in `left_bridged` and `left_talking` then.
 
         Their webhooks go where those of the call went: the record has kept its `agent_override`, and the transfer that
         was on its way. Registered calls whose caller may still turn up are none of them.
@@ -170,6 +175,10 @@ class RecordWriter:
             record = CallRecord(
                 call, agent=agent, account_webhook_url=account_url, recovery=recovery, prices=self._prices
             )
+            if not is_bridged(call) and resume_plan(call, recovery):
+                record.left_behind(files.held_links(call, now_ms))
+                self.left_talking.append(record)
+                continue
             record.left_behind(await files.links(call, now_ms))
             if is_bridged(call):
                 self.left_bridged.append(record)
@@ -181,6 +190,13 @@ class RecordWriter:
             log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
             closed += 1
         return closed
+
+    async def end_left(self, record: CallRecord, reason: DisconnectionReason, now_ms: int) -> None:
+        """End a record of `left_talking` whose call does not go on."""
+        if self._artefacts:
+            self._artefacts.spool.let_go(record.call.call_id)
+        await self.end(record, reason, now_ms, heard_to_its_end=False)
+        log.warning("record of an earlier run closed", extra={"call_id": record.call.call_id, "reason": reason.value})
 
     async def _agent_as_stored(self, call: Call) -> Agent | None:
         """For records without a plan: callers who were turned away, and calls of versions that kept none."""

@@ -91,7 +91,7 @@ class CallSession(ABC):
     calls; returns when nothing of the call is left: no task, socket, channel, bridge or slot.
     """
 
-    direction: ClassVar[CallDirection]
+    direction: CallDirection
     has_channel = True
     """Whether the caller's channel is in Asterisk, as far as events tell."""
 

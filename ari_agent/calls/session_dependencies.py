@@ -25,6 +25,7 @@ from ari_agent.calls.trace_steps import NumbersTold
 from ari_agent.calls.traced_agent import AGENT, traced_agent
 from ari_agent.calls.trunk_sync import TrunkSync
 from ari_agent.contract.agent import Agent
+from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.price_table import PriceTable
 from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
 from ari_agent.contract.response_engine import TextEngine
@@ -34,6 +35,7 @@ from ari_agent.media.wheel import Wheel
 from ari_agent.routing.agent_choice import AUDIO_AGENTS, Serves
 
 FindAgent = Callable[[str, int | str | None], Awaitable[Agent | None]]
+FindNumber = Callable[[str], Awaitable[PhoneNumber | None]]
 """agent_id, version: a number, `latest` (as None), `latest_published` or a tag -> the agent of calls, or None."""
 
 
@@ -44,6 +46,10 @@ def served_kinds(speech: Speech | None, realtime: RealtimeAgents | None) -> Serv
 
 
 async def _no_agent(_agent_id: str, _version: int | str | None) -> None:
+    return None
+
+
+async def _no_number(_phone_number: str) -> None:
     return None
 
 
@@ -60,6 +66,7 @@ class SessionDependencies:
     caller_transfers: what becomes of a REFER that the caller's phone sends.
     no_audio_after_s: how long a caller may send no audio at all, nor any sign of life; 0 for ever. dial_guard: is asked
     before anybody is dialled. find_agent: looks up the transfer agent of an agentic warm transfer; raises StoreError.
+    find_number: looks up our number of a call that an earlier run has begun; raises StoreError.
     trace: takes the steps of calls; None where there are no traces. trace_numbers: whether they tell numbers.
     prices: what calls cost by; None where that is not known.
     artefacts: where the files of calls are kept. recording: what is recorded where neither number nor agent says it.
@@ -82,6 +89,7 @@ class SessionDependencies:
     dial_guard: DialGuard
     speech: Speech | None = None
     find_agent: FindAgent = _no_agent
+    find_number: FindNumber = _no_number
     show_withheld_numbers: bool = False
     extensions_context: str | None = None
     trunks: TrunkSync | None = None

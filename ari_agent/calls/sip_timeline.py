@@ -108,8 +108,13 @@ class SipTimeline:
         """Go on with the entries of an earlier run, in which some legs were answered."""
         self.events = tuple(events)
         for event in events:
-            if event.event == "200":
-                self._legs.setdefault(event.leg, _Leg(event.leg, placed=True)).is_up = True
+            leg = self._legs.setdefault(event.leg, _Leg(event.leg, placed=True))
+            leg.told.add(event.event)
+            leg.is_up = leg.is_up or event.event == "200"
+
+    def caller_is_up(self) -> None:
+        """Note that the caller's leg is answered, by whomever: the dialplan may have done it before the first entry."""
+        self._caller.is_up = True
 
     def rang(self, now_ms: int) -> None:
         """Note that we had Asterisk send 180 Ringing, which it does not once the dialplan has answered."""

@@ -36,12 +36,14 @@ from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dia
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.quality_histograms import QualityHistograms
 from ari_agent.calls.reconciliation import DETOURS, Reconciliation
+from ari_agent.calls.record import CallRecord
 from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import CallTakenOver
 from ari_agent.calls.state import CallState
+from ari_agent.calls.take_over import taken_over
 from ari_agent.calls.trace_steps import steps_of
 from ari_agent.calls.transfer.agentic_transfer import CallsBeside
 from ari_agent.calls.trunk_sync import TrunkSync
@@ -382,7 +384,26 @@ class Switchboard:
             bridges = await self._services.ari.bridges()
             while left:
                 self._begin(AdoptedCall(self._services, left.pop(), bridges))
+        if talking := self._services.records.left_talking:
+            await self.take_over(talking, app=self._services.app)
+            talking.clear()
         await self._reconciliation.after_connection()
+
+    async def take_over(self, records: Sequence[CallRecord], *, app: str) -> None:
+        """Go on with the calls that a controller has left behind, or end them. app: its application in Asterisk.
+
+        What it has left there beside them is swept: callers go on in the dialplan.
+
+        Raises:
+            AsteriskError: Asterisk did not answer, and nothing was done; to be tried again.
+        """
+        found = await taken_over(self._services, records, app=app)
+        for session in found.resumed:
+            self._begin(session)
+        for record, reason in found.ended:
+            self._start_task(self._services.records.end_left(record, reason, self._services.now_ms()))
+        if app != self._services.app:
+            self._start_task(self._reconciliation.sweep(app))
 
     async def watch(self) -> None:
         """Look after the calls until cancelled. See Reconciliation.watch."""

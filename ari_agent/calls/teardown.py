@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ari_agent.asterisk.causes import q850_cause
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.contract.sip_timeline import HangupParty
 
@@ -26,3 +27,10 @@ class Teardown:
     goes_on_without_us: bool = False
     who: HangupParty | None = None
     is_taken_over: bool = False
+
+    def without_dialplan(self, *, answered: bool) -> Teardown:
+        """Return the same end of a call that we have placed: there is no dialplan behind it, so it is hung up."""
+        if not self.continues_in_dialplan or not self.reason:
+            return self
+        cause = self.q850_cause or q850_cause(self.reason, answered=answered)
+        return replace(self, continues_in_dialplan=False, q850_cause=cause)

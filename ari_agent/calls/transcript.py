@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from ari_agent.contract.call import Call
 from ari_agent.contract.transcript import (
     MAX_UTTERANCES,
     Dtmf,
@@ -40,6 +41,14 @@ class CallTranscript:
         self._keys = self._injected = 0
         self._collected: dict[str, str] = {}
         self._of_target: Sequence[tuple[int, int | None]] = ()  # from which utterance to which one the target spoke
+        self._before: tuple[TranscriptItem, ...] = ()  # of an earlier run
+        self._said_before: tuple[Utterance, ...] = ()
+
+    def resume(self, call: Call) -> None:
+        """Go on behind what the call object holds of an earlier run, whether the agent tells that again or not."""
+        self._before = tuple(call.transcript_with_tool_calls or call.transcript_object or ())
+        self._said = self._said_before = tuple(item for item in self._before if isinstance(item, Utterance))
+        self._collected = dict(call.collected_dynamic_variables or {})
 
     def target_speaks(self, speaks: bool) -> None:
         """Take utterances of the `user` that begin from now on for those of a transfer's target, or end that."""
@@ -61,9 +70,13 @@ class CallTranscript:
 
     def say(self, update: TranscriptUpdate, items: Sequence[TranscriptItem] | None = None) -> None:
         """Take all that was said so far. items: the same with tools, keys and context, where their order is known."""
+        said = update.transcript
+        if self._before and not _continues(said, self._said_before):
+            said = (*self._said_before, *said)
+            items = None if items is None else (*self._before, *items)
         self._woven = tuple(self._whose(items)) if items is not None and self._of_target else items
         before = len(self._said)
-        self._said = tuple(self._whose(update.transcript)) if self._of_target else update.transcript
+        self._said = tuple(self._whose(said)) if self._of_target else said
         self._between = [(min(place, len(self._said)), item) for place, item in self._between]
         self.is_stale = True
         self.has_turn = self.has_turn or update.turntaking is not None or len(self._said) != before
@@ -110,9 +123,10 @@ class CallTranscript:
         if self._woven is not None:
             yield from self._woven
             return
+        yield from self._before
         rest = iter(self._between)
         waiting = next(rest, None)
-        for place, utterance in enumerate(self._said):
+        for place, utterance in enumerate(self._said[len(self._said_before) :], len(self._said_before)):
             while waiting is not None and waiting[0] <= place:
                 yield waiting[1]
                 waiting = next(rest, None)
@@ -120,3 +134,14 @@ class CallTranscript:
         while waiting is not None:
             yield waiting[1]
             waiting = next(rest, None)
+
+
+def _continues(said: Sequence[Utterance], before: Sequence[Utterance]) -> bool:
+    """Return whether a transcript begins with an earlier one, whose last utterance may have become longer."""
+    pairs = list(zip(said, before, strict=False))
+    return (
+        len(pairs) == len(before)
+        and all(one.role == other.role for one, other in pairs)
+        and all(one.content == other.content for one, other in pairs[:-1])
+        and all(one.content.startswith(other.content) for one, other in pairs[-1:])
+    )

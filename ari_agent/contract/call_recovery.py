@@ -5,7 +5,7 @@ The API shows none of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ari_agent.contract.agent import Agent
@@ -22,7 +22,8 @@ class CallRecovery:
     caller was sent to the fallback number, without us. analysis_plan: what its agent asks about it; None: nothing of
     its own. analysis_due_ms: the call is over, and a model analyses it by then, in milliseconds since 1970.
     pii_categories: the personal data that is to be removed from what was said; None where the agent names none.
-    retention_days: how long the agent keeps its calls, from when they began; None: for ever.
+    retention_days: how long the agent keeps its calls, from when they began; None: for ever. resume_plan: the JSON of a
+    ResumePlan, by which another process goes on with the call; None: it cannot.
     """
 
     webhook_plan: WebhookPlan | None = None
@@ -31,6 +32,7 @@ class CallRecovery:
     analysis_due_ms: int | None = None
     pii_categories: frozenset[PiiCategory] | None = None
     retention_days: int | None = None
+    resume_plan: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, agent: Agent) -> CallRecovery:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ari_agent.agents.llm import Action, LlmAgentConfig, LlmResponse
+from ari_agent.agents.text_agent import Transcript
 from ari_agent.prompt_agents.model import ModelStep, TokensUsed
 
 
@@ -17,7 +18,7 @@ class Conversation:
     object, for custom tools. is_spoken: it is no chat. listens: how the agent listens by its own settings; None in a
     chat. used: is told what each request has cost. collect: is told of variables that are found. tell: is told what the
     model is asked and answers; None: nobody wants to know. found: variables that were found before, where another
-    process has led it so far.
+    process has led it so far. after: what was said and done before in a call that goes on; None: it begins.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Conversation:
     collect: Callable[[Mapping[str, str]], None] = lambda _: None
     tell: Callable[[ModelStep], None] | None = None
     found: Mapping[str, str] = field(default_factory=dict)
+    after: Transcript | None = None
 
 
 class AnswerEnd(LlmResponse):

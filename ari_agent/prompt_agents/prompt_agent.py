@@ -30,7 +30,7 @@ from ari_agent.contract.llm_tools import (
 )
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import LlmUpdate, RetellLlm, StateEdge
-from ari_agent.prompt_agents.chat_messages import BEGINNING, tool_round
+from ari_agent.prompt_agents.chat_messages import BEGINNING, RESUMED, conversation, tool_round
 from ari_agent.prompt_agents.conversation import AnswerEnd, Conversation
 from ari_agent.prompt_agents.custom_function import FunctionResult
 from ari_agent.prompt_agents.model import ChatMessage, ToolCall
@@ -90,6 +90,10 @@ class PromptAgent:
         state.find(self._about.found)
         if self._about.tell:
             self._about.tell(engine_read(llm, llm.every_tool, state.fill))
+        if (after := self._about.after) is not None:
+            state.follow(after)
+            self._answers.begin(OPENING, [*conversation(after), {"role": "user", "content": RESUMED}])
+            return
         begin_message = state.begin_message
         if begin_message is None:
             self._answers.begin(OPENING, [{"role": "user", "content": BEGINNING}])

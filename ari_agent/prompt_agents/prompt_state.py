@@ -87,6 +87,15 @@ class PromptState:
         self._found |= {_FORMER_STATE: self.name or "", _STATE: name}
         self._state = self.llm.state(name)
 
+    def follow(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Go to the state that a conversation has come to. items: its transcript with tool calls, as JSON objects."""
+        failed = {item.get("tool_call_id") for item in items if item.get("successful") is False}
+        for item in items:
+            if item.get("role") == "tool_call_invocation" and item["tool_call_id"] not in failed:
+                edge = self.tool(item["name"])
+                if isinstance(edge, StateEdge):
+                    self.move_to(edge.destination_state_name)
+
     def request(self, messages: Sequence[ChatMessage]) -> ModelRequest:
         """Return what the model is asked. messages: what was said so far, and what is to be answered."""
         llm, state = self.llm, self._state

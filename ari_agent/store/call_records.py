@@ -37,6 +37,7 @@ STORED_CALL: Final[Sequence[ColumnElement[Any]]] = (
     calls.c.pii_categories,
     calls.c.listed_ms,
     calls.c.expires_ms,
+    calls.c.resume_plan,
 )
 """The columns that `stored_call_of` reads."""
 DAY_MS: Final = 86_400_000
@@ -121,7 +122,10 @@ def stored_call_of(row: Row[Any]) -> StoredCall:
     analysis = _plan(AnalysisPlan, row.analysis_plan, f"the analysis plan of call {row.call_id}")
     categories = None if row.pii_categories is None else frozenset(row.pii_categories.split())
     days = None if row.expires_ms is None else (row.expires_ms - row.listed_ms) // DAY_MS
-    return StoredCall(call, CallRecovery(webhooks, row.diverted, analysis, row.analysis_due_ms, categories, days))
+    recovery = CallRecovery(
+        webhooks, row.diverted, analysis, row.analysis_due_ms, categories, days, resume_plan=row.resume_plan
+    )
+    return StoredCall(call, recovery)
 
 
 def _plan(model: type[Plan], stored: str | None, what: str) -> Plan | None:
@@ -141,6 +145,7 @@ def recovery_columns(recovery: CallRecovery, listed_ms: int) -> dict[str, Any]:
         "webhook_plan": dump(plan.as_record()) if plan else None,
         "diverted": recovery.diverted,
         "analysis_plan": dump(recovery.analysis_plan.as_record()) if recovery.analysis_plan else None,
+        "resume_plan": recovery.resume_plan,
     }
     if categories is not None:
         columns["pii_categories"] = " ".join(sorted(categories))

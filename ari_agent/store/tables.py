@@ -111,6 +111,7 @@ calls: Final = Table(
     Column("pii_categories", Text, comment="the personal data that is removed from it, as its agent says"),
     Column("expires_ms", BigInteger, comment="when it is deleted, as its agent says"),
     Column("forgotten", Integer, nullable=False, server_default="0", comment="which parts the retention has removed"),
+    Column("resume_plan", Text, comment="by which another process goes on with it, while it lasts"),
     Column("node_id", BigInteger, comment="the node that has it in hand, to its end and its analysis"),
     _partial_index("ix_calls_node", "node_id", where="node_id IS NOT NULL"),
     # In the order of the list by what people filter by. A filter by status or direction as well reads the index alone.

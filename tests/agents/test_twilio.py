@@ -68,6 +68,12 @@ def test_the_stream_opens_as_twilio_opens_it() -> None:
     }
 
 
+def test_an_agent_that_is_dialled_again_is_told_so() -> None:
+    facts = CallFacts(call_id="call_1", from_number="", to_number="", direction="inbound", reconnected=True)
+    _, start = map(said, TwilioClient(facts, stream_sid=SID).opening())
+    assert start["start"]["reconnected"] is True
+
+
 def test_media_counts_chunks_and_milliseconds_in_strings() -> None:
     stream = client()
     stream.opening()

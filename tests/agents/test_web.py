@@ -45,7 +45,10 @@ def test_the_agent_is_told_about_the_call_first() -> None:
 
 
 def test_metadata_that_was_not_given_is_left_out() -> None:
+    (metadata,) = WebClient(CallFacts("c", "1", "2", "outbound", reconnected=True)).opening()
+    assert json.loads(metadata)["metadata"]["reconnected"] is True
     (metadata,) = WebClient(CallFacts("c", "1", "2", "outbound")).opening()
+    assert "reconnected" not in json.loads(metadata)["metadata"]
     assert "metadata" not in json.loads(metadata)["metadata"]
 
 

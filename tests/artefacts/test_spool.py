@@ -367,3 +367,28 @@ async def test_a_disk_that_lets_nothing_go_is_told(
             patched.setattr(Path, "unlink", refuse)
             with pytest.raises(ArtefactError, match="Permission denied"):
                 await spool.remove([NAME])
+
+
+async def test_what_a_crash_has_left_of_a_call_that_goes_on_grows_on_before_it_is_stored(
+    tmp_path: Path, store: Store
+) -> None:
+    folder = tmp_path / "spool/call_1"
+    folder.mkdir(parents=True)
+    for name in ("a.wav", "b.wav"):
+        (folder / name).write_bytes(b"before ")
+    spool = Spool(tmp_path / "spool", store)
+    await spool.start()
+    spool.hold("call_1")
+    assert spool.waiting == 0
+    assert spool.is_held(NAME)
+    file = spool.open("call_1", "a.wav", filler=b".")
+    assert file.size_bytes == len(b"before ")
+    file.owe(3)
+    file.append(b" after")
+    spool.let_go("call_1")
+    assert spool.waiting == 1  # the other one, while this one grows
+    await file.finish()
+    assert not spool.is_held(NAME)
+    await spool.close()
+    assert (tmp_path / "store/call_1/a.wav").read_bytes() == b"before ... after"
+    assert files_of(tmp_path / "store") == ["call_1/a.wav", "call_1/b.wav"]

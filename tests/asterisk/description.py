@@ -41,6 +41,7 @@ REQUESTS: Final = (
     "POST /channels/{channelId}/play/{playbackId}",
     "POST /channels/{channelId}/moh",
     "DELETE /channels/{channelId}/moh",
+    "POST /channels/{channelId}/move",
     "POST /channels/{channelId}/ring",
     "DELETE /channels/{channelId}/ring",
     "GET /channels/{channelId}/rtp_statistics",

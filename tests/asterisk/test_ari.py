@@ -41,6 +41,7 @@ CALLS: Final[Mapping[str, tuple[Callable[[Ari], Awaitable[object]], object]]] = 
         lambda ari: ari.continue_in_dialplan("c1", context="x", extension="s", priority=1, label="l"),
         None,
     ),
+    "move": (lambda ari: ari.move("c1"), None),
     "rtp_statistics": (lambda ari: ari.rtp_statistics("c1"), {"rxcount": 5, "rxoctetcount": 5}),
     "send_dtmf": (lambda ari: ari.send_dtmf("c1", "12#", duration_ms=120, between_ms=80), None),
     "play": (lambda ari: ari.play("c1", "sound:beep", "p1"), None),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from ari_agent.calls.call_files import AbandonedFiles, CallFiles
 from ari_agent.calls.media.recording_file import MIXED_FILE, STEREO_FILE, finish_recording
 from ari_agent.contract.call import Call
 from ari_agent.errors import ArtefactError
-from ari_agent.media.audio import ULAW
+from ari_agent.media.audio import LINEAR_16K, ULAW
 from ari_agent.media.wave_file import HEADER_BYTES, WaveFormat
 
 FIELDS = {"recording_url": MIXED_FILE, "recording_multi_channel_url": STEREO_FILE}
@@ -141,3 +142,40 @@ async def test_a_store_out_of_reach_is_asked_once_and_keeps_no_record_open(
             assert await files.links(a_call(call_id=call_id, start_timestamp=1), 1_000) == {}
     assert "no answer about call_1" in caplog.text
     assert "call_2" not in caplog.text
+
+
+@pytest.mark.parametrize("same_format", [True, False])
+async def test_the_recording_of_a_resumed_call_goes_on_behind_silence(tmp_path: Path, same_format: bool) -> None:
+    before, after = b"\x12" * 16000, b"\x34" * 8000
+    spool = Spool(tmp_path / "spool", ArtefactStore(str(tmp_path / "store")))
+    await spool.start()
+    file = spool.open("call_1", STEREO_FILE)
+    file.append(WaveFormat(ULAW).header() + before)
+    await spool.run_in_order(lambda: None)
+    spool._thread.shutdown()  # as a crash ends it
+    assert spool._lock is not None
+    os.close(spool._lock)
+    async with kept(tmp_path) as artefacts:
+        assert set(linked(AbandonedFiles(artefacts).held_links(a_call(), 1_000)).values()) == set(FIELDS.values())
+        files = CallFiles("call_1", artefacts)
+        assert await files.resume() == 1.0
+        append = files.open_recording(WaveFormat(ULAW if same_format else LINEAR_16K))
+        files.resume_at(3.0)
+        append(after)
+        await files.finish(a_call(), 1_000)
+        artefacts.spool.let_go("call_1")
+    recording = (tmp_path / "store/call_1" / STEREO_FILE).read_bytes()
+    assert recording[HEADER_BYTES:] == (before + b"\xff" * 32000 + after if same_format else before)
+
+
+async def test_a_resumed_call_without_a_recording_begins_one(tmp_path: Path) -> None:
+    assert await CallFiles("call_1", None).resume() == 0.0
+    assert AbandonedFiles(None).held_links(a_call(), 1_000) == {}
+    async with kept(tmp_path) as artefacts:
+        files = CallFiles("call_1", artefacts)
+        assert await files.resume() == 0.0
+        append = files.open_recording(WaveFormat(ULAW))
+        files.resume_at(3.0)
+        append(b"\x12" * 16000)
+        await files.finish(a_call(), 1_000)
+    assert (tmp_path / "store/call_1" / STEREO_FILE).stat().st_size == HEADER_BYTES + 16000

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ari_agent.calls.call_cost import SpeechUsage
+from ari_agent.calls.public_log.public_log import NO_LOG
 from ari_agent.calls.record import MAX_FAULTS, CallRecord, is_bridged, registered_call, turned_away_call
 from ari_agent.contract.agent import Agent
 from ari_agent.contract.analysis_plan import AnalysisPlan
@@ -15,6 +16,7 @@ from ari_agent.contract.call_control import TransferRequest
 from ari_agent.contract.call_update import LiveFields
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.price_table import PriceTable
+from ari_agent.contract.resume_plan import ResumePlan
 from ari_agent.contract.sip_timeline import Hangup, SipEvent
 from ari_agent.contract.transcript import TranscriptUpdate
 from ari_agent.contract.transfer_event import TransferFacts
@@ -499,3 +501,22 @@ def test_without_prices_a_call_has_no_cost() -> None:
     one.answered(1_000)
     one.ended(DisconnectionReason.USER_HANGUP, 11_000)
     assert one.call.call_cost is None
+
+
+def test_the_record_of_an_earlier_run_goes_on_and_forgets_its_plan_at_the_end() -> None:
+    one = record(agent())
+    one.answered(1_000)
+    one.said(said("Hello."))
+    one.write_transcript()
+    one.resumes_by(ResumePlan(agent=agent(), channel_id="17.4"))
+    again = CallRecord(one.call, agent=None, account_webhook_url=ACCOUNT, recovery=one.recovery)
+    again.resume(NO_LOG)
+    again.answered(9_000)
+    assert again.owed == []
+    assert again.call.start_timestamp == 1_000
+    again.said(said("Are you there?"))
+    again.write_transcript()
+    assert again.call.transcript == "Agent: Hello.\nAgent: Are you there?\n"
+    assert again.recovery.resume_plan is not None
+    again.ended(DisconnectionReason.USER_HANGUP, 4_000)
+    assert again.recovery.resume_plan is None

@@ -293,3 +293,12 @@ def test_the_timeline_of_an_earlier_run_goes_on() -> None:
     timeline.resume(before)
     timeline.feed(hangup(), 9)
     assert [entry.event for entry in timeline.events] == ["INVITE", "200", "BYE"]
+
+
+def test_the_invite_of_an_earlier_run_is_not_told_again_and_a_call_that_the_dialplan_answered_is_up() -> None:
+    timeline = SipTimeline(placed=False)
+    timeline.resume(told(START).events)
+    timeline.caller_is_up()
+    timeline.feed(START, 9)
+    timeline.hung_up(10, q850_cause=16)
+    assert [entry.event for entry in timeline.events] == ["INVITE", "BYE"]

@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+from typing import Literal
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_agent.calls.transcript import MAX_INJECTED, MAX_KEYS, CallTranscript
-from ari_agent.contract.transcript import Dtmf, Injected, TranscriptUpdate, Utterance
+from ari_agent.contract.call import Call
+from ari_agent.contract.transcript import (
+    Dtmf,
+    Injected,
+    ToolCallInvocation,
+    TranscriptItem,
+    TranscriptUpdate,
+    Utterance,
+)
 
 A, B, C = (Utterance(role="agent" if place % 2 == 0 else "user", content=word) for place, word in enumerate("ABC"))
 
@@ -158,3 +169,61 @@ def test_what_the_target_says_is_the_targets_between_tools_too() -> None:
     transcript.say(TranscriptUpdate(transcript=(caller, target)), (key, caller, key, target))
     roles = [item.role for item in transcript.fields()["transcript_with_tool_calls"]]
     assert roles == ["dtmf", "user", "dtmf", "transfer_target"]
+
+
+HELLO, HI = Utterance(role="agent", content="Hello."), Utterance(role="user", content="Hi")
+TOOL = ToolCallInvocation(role="tool_call_invocation", tool_call_id="t1", name="look", arguments="{}")
+
+
+def resumed(*items: TranscriptItem) -> CallTranscript:
+    """Of a call of which an earlier run has stored this."""
+    said = [item for item in items if isinstance(item, Utterance)]
+    stored = {"transcript_object": said, "transcript_with_tool_calls": items, "collected_dynamic_variables": {"a": "b"}}
+    about = {"call_id": "call_1", "agent_id": "a", "call_status": "ongoing", "call_type": "web_call"}
+    transcript = CallTranscript()
+    transcript.resume(Call.model_validate({**about, **stored}))
+    return transcript
+
+
+def shown_items(transcript: CallTranscript) -> list[str]:
+    items = transcript.fields()["transcript_with_tool_calls"]
+    return [getattr(item, "content", None) or getattr(item, "digit", None) or item.name for item in items]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (["Are you there?"], ["Hello.", "1", "Hi", "Are you there?"]),
+        (["Hello."], ["Hello.", "1", "Hi", "Hello."]),
+        (["Hello.", "Hi"], ["Hello.", "1", "Hi"]),
+        (["Hello.", "Hi there", "Yes?"], ["Hello.", "1", "Hi", "Yes?"]),
+        (["Hello.", "Ho"], ["Hello.", "1", "Hi", "Hello.", "Ho"]),
+        (["Hallo.", "Hi", "Yes?"], ["Hello.", "1", "Hi", "Hallo.", "Hi", "Yes?"]),
+    ],
+)
+def test_a_resumed_call_goes_on_behind_what_was_said_whether_its_agent_tells_that_again_or_not(
+    told: list[str], expected: list[str]
+) -> None:
+    transcript = resumed(HELLO, Dtmf(role="dtmf", digit="1"), HI)
+    assert not transcript.is_empty and not transcript.is_stale
+    roles: tuple[Literal["agent", "user"], ...] = ("agent", "user", "agent")
+    transcript.say(update(*(Utterance(role=role, content=text) for role, text in zip(roles, told, strict=False))))
+    assert shown_items(transcript) == expected
+    assert transcript.fields()["collected_dynamic_variables"] == {"a": "b"}
+
+
+def test_keys_of_a_resumed_call_stand_behind_what_was_said_before() -> None:
+    transcript = resumed(HELLO, TOOL, HI)
+    transcript.press("7")
+    assert shown_items(transcript) == ["Hello.", "look", "Hi", "7"]
+    assert transcript.text == "Agent: Hello.\nUser: Hi\n"
+
+
+def test_a_text_agent_that_goes_on_tells_all_in_order() -> None:
+    transcript = resumed(HELLO, TOOL, HI)
+    more = Utterance(role="agent", content="Yes?")
+    transcript.say(update(HELLO, HI, more), (HELLO, TOOL, HI, more))
+    assert shown_items(transcript) == ["Hello.", "look", "Hi", "Yes?"]
+    transcript = resumed(HELLO, TOOL)
+    transcript.say(update(more), (more,))
+    assert shown_items(transcript) == ["Hello.", "look", "Yes?"]

@@ -224,6 +224,7 @@ async def test_an_asterisk_that_was_away_for_long_has_calls_soon(stage: Stage) -
 async def test_callers_of_a_controller_that_was_killed_hear_the_sentence_soon(stage: Stage) -> None:
     async with stage.connected() as call:
         await stage.controller.kill()
+        call.agent_is_away()
         await stage.controller.start()
         await call.caller.audio.hears(timeout_s=3)
         await call.caller.bye(timeout_s=15)

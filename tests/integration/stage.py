@@ -14,7 +14,7 @@ import aiohttp
 
 from ari_agent.contract.parsing.redacted_url import basic_authorization
 from ari_agent.demo.pbx import Pbx
-from tests.fakes.agent_server import Agent, AgentCall, AgentServer, Script, listen
+from tests.fakes.agent_server import Agent, AgentCall, AgentServer, Refusal, Script, listen
 from tests.fakes.controller import Controller
 from tests.fakes.lossy_link import LossyLink
 from tests.fakes.sip_caller import SipCaller
@@ -137,6 +137,13 @@ class Connected:
     call_id: str
     number: str
     agent_id: str
+    at: Agent | None = None
+    """The agent's URL, where that is not known otherwise."""
+
+    def agent_is_away(self) -> None:
+        """The agent takes no websocket any more: a call that is to go on with it ends."""
+        assert self.at is not None
+        self.at.refusal = Refusal()
 
     async def hears_itself(self) -> None:
         """Of an agent that echoes: sound goes out to it and back. A stall of this machine may cost a piece of it."""
@@ -224,7 +231,7 @@ class Stage:
             agent_call = await server_agent.call()
             call_id = str(agent_call.about["call_id"])
             await self.begun(call_id)
-            yield Connected(caller, agent_call, call_id, dialled, agent_id)
+            yield Connected(caller, agent_call, call_id, dialled, agent_id, at=server_agent)
 
     async def begun(self, call_id: str, *, timeout_s: float = 5.0, pause_s: float = 0.02) -> None:
         """Until the record says that the call was answered: that is written right after the answer.

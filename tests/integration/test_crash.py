@@ -40,15 +40,18 @@ async def up_again(stage: Stage) -> AsyncIterator[None]:
     await stage.controller.wait_for("/readyz", 200)
 
 
-async def test_killed_mid_call_it_closes_the_record_and_delivers_every_webhook_once(stage: Stage) -> None:
+async def test_killed_mid_call_and_without_its_agent_it_closes_the_record_and_delivers_every_webhook_once(
+    stage: Stage,
+) -> None:
     async with stage.connected() as call:
         await stage.events.event("call_started", call_id=call.call_id)
         await asyncio.sleep(0.5)  # its 2xx is on record: from here on it is not sent again
         await stage.controller.kill()
         await call.agent.gone()
+        call.agent_is_away()
         await stage.controller.start()
         record = await stage.controller.ended_call(call.call_id)
-        await call.caller.bye(timeout_s=15)  # the orphan is swept: the caller does not stay in silence
+        await call.caller.bye(timeout_s=15)  # the caller does not stay in silence
         await stage.events.event("call_analyzed", call_id=call.call_id)
         await asyncio.sleep(1.0)
     assert record["call_status"] in ("error", "ended")
@@ -86,7 +89,7 @@ async def test_a_webhook_that_was_answered_with_2xx_is_not_sent_again_after_a_ki
 
 
 async def test_killed_at_any_moment_no_record_stays_open(stage: Stage) -> None:
-    """Killed while callers ring, wait for the webhook, connect and talk; every record that exists is closed."""
+    """Killed while callers ring, wait for the webhook, connect and talk: those go on, and every record is closed."""
     hook = stage.webhooks.hook(Answer.inbound(delay_s=0.15))
     agent = stage.agents.agent()
     number = await stage.import_number(await stage.create_agent(agent), inbound_webhook_url=hook.url)
@@ -97,10 +100,11 @@ async def test_killed_at_any_moment_no_record_stays_open(stage: Stage) -> None:
             await asyncio.sleep(0.04)
         await stage.controller.kill()
         await stage.controller.start()
-        await stage.idle(timeout_s=15)
+    await stage.idle(timeout_s=15)
     listed = await stage.controller.post("/v2/list-calls", {"filter_criteria": {"to_number": [number]}}, expect=200)
     assert listed.json
-    for call in listed.json:
+    for listed_call in listed.json:
+        call = await stage.controller.ended_call(listed_call["call_id"])
         assert call["call_status"] in ("ended", "error", "not_connected"), call
         await stage.events.event("call_ended", call_id=call["call_id"], timeout_s=20)
 

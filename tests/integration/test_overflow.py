@@ -182,15 +182,15 @@ async def test_who_waits_is_served_when_a_call_ends(stage: Stage) -> None:
     assert await slots(stage) == (0, 0)
 
 
-async def test_a_killed_controller_holds_no_slot_after_its_start(stage: Stage) -> None:
-    async with stage.connected():
+async def test_a_call_that_goes_on_after_a_kill_holds_its_slot_again(stage: Stage) -> None:
+    async with stage.connected() as call:
         assert await slots(stage) == (1, 0)
         await stage.controller.kill()
         await stage.controller.start()
-        assert await slots(stage) == (0, 0)
-        async with stage.connected():
-            assert await slots(stage) == (1, 0)
+        await stage.begun(call.call_id)
+        assert await slots(stage) == (1, 0)
     await stage.idle(timeout_s=15)
+    assert await slots(stage) == (0, 0)
 
 
 @pytest.mark.parametrize("fallback", ["late", "late-busy"])
@@ -203,10 +203,11 @@ async def test_killed_while_the_fallback_rings_it_leaves_the_caller_there(stage:
         assert waiting["call_status"] == "registered"
         await rings_at(stage, fallback)
         await stage.controller.kill()
+        await other.caller.hang_up()
         await stage.controller.start()
         assert await slots(stage) == (0, 0)
         record = await record_of(stage, number)
-        assert (await stage.controller.ended_call(other.call_id))["disconnection_reason"] == "error_retell"
+        assert (await stage.controller.ended_call(other.call_id))["disconnection_reason"] == "user_hangup"
         if fallback == "late":
             await caller.answered(timeout_s=15)
             await caller.hang_up()
@@ -222,11 +223,12 @@ async def test_killed_while_the_fallback_rings_it_leaves_the_caller_there(stage:
 
 async def test_killed_while_a_caller_waits_for_a_slot_it_closes_the_record(stage: Stage) -> None:
     number = await number_with_fallback(stage, None)
-    async with stage.connected(), stage.caller() as caller:
+    async with stage.connected() as other, stage.caller() as caller:
         await caller.dial(number)
         await caller.ringing()
         waiting = await record_of(stage, number, ended=False)
         await stage.controller.kill()
+        await other.caller.hang_up()
         await stage.controller.start()
         assert await slots(stage) == (0, 0)
         record = await record_of(stage, number)

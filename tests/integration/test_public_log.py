@@ -210,9 +210,9 @@ async def test_killed_mid_call_the_log_is_completed_and_its_record_has_the_link(
         await own_stage.events.event("call_started", call_id=call.call_id)
         await asyncio.sleep(1.2)
         await own_stage.controller.kill()
+        await call.caller.hang_up()
         await own_stage.controller.start()
         record = await own_stage.controller.ended_call(call.call_id)
-        await call.caller.bye(timeout_s=15)
     ended = await own_stage.events.event("call_ended", call_id=call.call_id)
     assert ended.call["public_log_url"] == record["public_log_url"]
     lines = await fetched(record["public_log_url"])

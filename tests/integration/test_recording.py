@@ -302,9 +302,10 @@ async def test_of_a_crash_all_is_left_but_the_last_second(tmp_path: Path) -> Non
             audio.say(tone(CALLER_HZ, 1))
         await audio.said()
         await stage.controller.kill()
+        await call.caller.hang_up()
         await stage.controller.start()
         over = await ended(stage, call.call_id)
-        assert over["disconnection_reason"] == "error_retell"
+        assert over["disconnection_reason"] == "user_hangup"
         recording = await recording_of(over)
     assert heard_ms(recording.left, CALLER_HZ) >= 2700
     assert heard_ms(recording.right, CALLER_HZ) >= 2700

@@ -79,20 +79,6 @@ async def stop(stage: Stage) -> None:
     await stage.controller.stop()
 
 
-async def test_killed_while_the_target_rings(stage: Stage) -> None:
-    async with connected_with_target(stage) as (call, target):
-        await ring(call, target)
-        await stage.events.event("transfer_started", call_id=call.call_id)
-        await stage.controller.kill()
-        await stage.controller.start()
-        await target.cancelled()
-        await call.caller.bye(timeout_s=15)
-        record = await stage.controller.ended_call(call.call_id)
-    assert record["disconnection_reason"] == "error_retell"
-    assert set(await transfer_events(stage, call.call_id)) == {"transfer_started", "transfer_cancelled"}
-    await nothing_is_left(stage)
-
-
 @pytest.mark.parametrize("end", [kill, stop])
 async def test_two_who_talk_go_on_without_us_and_the_next_run_closes_their_record(stage: Stage, end: Ends) -> None:
     async with connected_with_target(stage) as (call, target):

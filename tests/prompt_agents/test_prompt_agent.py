@@ -23,7 +23,7 @@ from ari_agent.agents.llm_connection import LlmDisconnected
 from ari_agent.contract.response_engine import RetellLlmEngine
 from ari_agent.contract.retell_llm import RetellLlm
 from ari_agent.errors import AgentUnreachable, StoreError
-from ari_agent.prompt_agents.chat_messages import BEGINNING, REMINDER
+from ari_agent.prompt_agents.chat_messages import BEGINNING, REMINDER, RESUMED
 from ari_agent.prompt_agents.model import ModelFailed, TokensUsed
 from ari_agent.prompt_agents.model_answers import MAX_REQUESTS
 from ari_agent.webhooks import signature
@@ -355,3 +355,25 @@ async def test_a_model_that_speaks_and_is_not_set_up_is_told_of_once_a_call(
         await one.agent.open()
     told = [record for record in caplog.records if "s2s_model gpt-realtime" in record.getMessage()]
     assert [vars(record)["call_id"] for record in told] == ["call_1"] * count
+
+
+async def test_in_a_call_that_goes_on_the_model_is_told_what_was_said_and_is_in_its_state() -> None:
+    states = [
+        {"name": "greet", "state_prompt": "Greet.", "edges": [{"destination_state_name": "book", "description": "on"}]},
+        {"name": "book", "state_prompt": "Book a table for {{guest}}."},
+    ]
+    call = {"role": "tool_call_invocation", "tool_call_id": "t1", "name": "transition_to_book", "arguments": "{}"}
+    failed = {"role": "tool_call_result", "tool_call_id": "t1", "content": "no", "successful": False}
+    said = {"role": "agent", "content": "Hello.", "words": []}
+    for result, prompt in ((failed, "Greet."), ({**failed, "successful": True}, "Book a table for Ada.")):
+        async with talk(Reply(["Where were we?"]), begin_message="Hi.", states=states, starting_state="greet") as one:
+            about = replace(one.about, after=[said, call, result], found={"guest": "Ada"})
+            agent = one.shared.agent(ENGINE, about, one.events.append)
+            await agent.open()
+            await one.end(0)
+            assert one.said(0) == "Where were we?"
+            assert prompt in one.prompt()
+            messages = one.server.asked[0]["messages"]
+            assert messages[1] == {"role": "assistant", "content": "Hello."}
+            assert messages[-1] == {"role": "user", "content": RESUMED}
+            await agent.close()

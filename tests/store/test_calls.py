@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from ari_agent.contract.call import Call
+from ari_agent.contract.call_recovery import CallRecovery
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.contract.webhook_event import WebhookEventName
 from ari_agent.errors import UnknownCall
@@ -135,6 +136,13 @@ async def test_unfinished_calls_are_those_that_have_not_ended(store: Store) -> N
         CallStatus.REGISTERED,
         CallStatus.ONGOING,
     }
+
+
+async def test_the_plan_to_go_on_with_a_call_is_stored_until_it_is_taken_away(store: Store) -> None:
+    for plan in ('{"agent":{}}', None):
+        await store.calls.save(a_call(call_status="ongoing"), recovery=CallRecovery(resume_plan=plan))
+        (stored,) = await store.calls.unfinished()
+        assert stored.recovery.resume_plan == plan
 
 
 async def test_deleting_a_call_drops_what_was_told_and_keeps_what_is_still_to_be_told(store: Store) -> None:

@@ -147,10 +147,14 @@ class Ping(Message):
 
 
 class CallDetails(Message):
-    """The call object of the HTTP API, once for each connection, for a server that asked for `call_details`."""
+    """The call object of the HTTP API, once for each connection, for a server that asked for `call_details`.
+
+    reconnected: an earlier connection of this call was lost; absent otherwise.
+    """
 
     interaction_type: Literal["call_details"]
     call: dict[str, Any]
+    reconnected: Literal[True] | None = None
 
 
 class Said(Message):

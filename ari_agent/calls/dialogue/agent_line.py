@@ -9,7 +9,7 @@ import aiohttp
 
 from ari_agent.agents import llm
 from ari_agent.agents.llm_connection import LlmConnection, LlmEvent, ReconnectPolicy
-from ari_agent.agents.text_agent import TextAgent
+from ari_agent.agents.text_agent import TextAgent, Transcript
 from ari_agent.calls.call_cost import SpeechUsage
 from ari_agent.calls.media.agent_leg import message_teller
 from ari_agent.calls.media.call_media import MediaEvent, MediaSpec, VariablesCollected
@@ -37,27 +37,24 @@ def new_text_agent(
 ) -> TextAgent:
     """Make a call's text agent, which is not open yet: see TextAgent and LlmConnection.
 
-    prompts: what agents with a model share; None: there are none here. tell_call: tells the call of variables that are
-    found, and of messages, where it wants to know. usage: counts the requests to a model.
+    prompts: what agents with a model share, or None. tell_call: tells the call of variables that are found, and of
+    messages, where it wants to know. usage: counts the requests to a model.
 
     Raises:
         AgentUnreachable: the URL of its server is none, or prompts are not served.
     """
     match engine:
         case CustomLlmEngine():
-            try:
-                url = llm.llm_url(engine.llm_websocket_url, spec.call_id)
-            except ValueError as error:
-                raise AgentUnreachable("the agent's URL", str(error)) from None
             return LlmConnection(
                 http,
-                url,
+                _url(engine, spec.call_id),
                 habits,
                 details=details,
                 on_event=on_event,
                 now_ms=now_ms,
                 tell=message_teller(spec, tell_call),
                 on_round_trip=on_round_trip,
+                reconnected=spec.reconnected,
             )
         case RetellLlmEngine() | ConversationFlowEngine():
             if prompts is None:
@@ -76,7 +73,23 @@ def new_text_agent(
                 used=usage.model_requests.append,
                 collect=lambda values: tell_call(VariablesCollected(values)),
                 tell=tell_call if spec.tells_messages else None,
+                found=(spec.call.collected_dynamic_variables if spec.call else None) or {},
+                after=_said_before(spec),
             )
             return prompts.agent(engine, about, on_event)
         case _:
             assert_never(engine)
+
+
+def _said_before(spec: MediaSpec) -> Transcript | None:
+    """Return what was said and done before in a call that goes on; None for one that begins."""
+    if not spec.reconnected or spec.call is None:
+        return None
+    return [item.as_json() for item in spec.call.transcript_with_tool_calls or spec.call.transcript_object or ()]
+
+
+def _url(engine: CustomLlmEngine, call_id: str) -> str:
+    try:
+        return llm.llm_url(engine.llm_websocket_url, call_id)
+    except ValueError as error:
+        raise AgentUnreachable("the agent's URL", str(error)) from None

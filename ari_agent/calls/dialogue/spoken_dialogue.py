@@ -48,6 +48,7 @@ from ari_agent.calls.dialogue.spoken_transcript import SpokenTranscript
 from ari_agent.calls.dialogue.transcript_updates import TranscriptUpdates
 from ari_agent.calls.dialogue.user_words import UserWords
 from ari_agent.calls.media.call_latency import CallLatency
+from ari_agent.contract.call import Call
 from ari_agent.speech.turns import Decision, Duck, EndOfTurn, Interrupt, Remind, Turns, Unduck
 
 MESSAGE_TURN: Final = 10**9
@@ -58,13 +59,16 @@ class SpokenDialogue:
     """Decides the conversation of one call. Its mode is in the three values of phases.py; all else is data.
 
     stage, caller: see phases.py; the third value is `speech.phase`. speech: what the agent says. turns: of the user.
+    after: the call with all that was said before, where the conversation goes on with another connection.
     """
 
-    def __init__(self, settings: DialogueSettings) -> None:
+    def __init__(self, settings: DialogueSettings, *, after: Call | None = None) -> None:
         self.stage, self.caller = Stage.CONVERSATION, Caller.EXPECTED
         self.requests = Requests()
         self.requests.await_opening()
         self.transcript = SpokenTranscript()
+        if after:
+            self.transcript.resume(after)
         self.latency = CallLatency()
         self._orders: list[Order] = []
         self.speech = AgentSpeech(self.transcript, self.latency, self._orders)

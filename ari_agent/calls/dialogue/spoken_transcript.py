@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from ari_agent.calls.transcript import MAX_INJECTED, MAX_KEYS
+from ari_agent.contract.call import Call
 from ari_agent.contract.transcript import (
     MAX_UTTERANCES,
     MAX_WORDS,
@@ -35,6 +36,7 @@ PRESSED: Final = "Pressed Button: "
 MOST_TOOL_CHARACTERS: Final = 1_000_000
 """The most characters that are kept of all tool events of one call; events beyond that are dropped."""
 _USER_TURN: Final = 0
+_BEFORE: Final = -1
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,13 @@ class SpokenTranscript:
     def __len__(self) -> int:
         """Return the number of utterances, without the one that the user is still saying."""
         return len(self._speech.found)
+
+    def resume(self, call: Call) -> None:
+        """Go on behind what a call object holds of what was said and done before."""
+        for item in call.transcript_with_tool_calls or call.transcript_object or ():
+            self._all.found.append(_Entry(_BEFORE, item))
+            if isinstance(item, Utterance):
+                self._speech.found.append(_Entry(_BEFORE, item))
 
     def user_is_saying(self, text: str) -> bool:
         """Note what the user has said so far in this utterance; return whether that is new."""

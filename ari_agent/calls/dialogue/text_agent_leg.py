@@ -160,7 +160,7 @@ class TextAgentLeg:
             usage=self.usage,
             on_round_trip=lambda took_ms: self._dialogue.latency.took("llm_websocket_network_rtt", took_ms),
         )
-        self._dialogue = SpokenDialogue(dialogue_settings(self._agent))
+        self._dialogue = SpokenDialogue(dialogue_settings(self._agent), after=spec.call if spec.reconnected else None)
         self._dialogue.latency.tell = lambda *measured: on_event(LatencyMeasured(*measured))
         self._voice = AgentVoice(
             speech.synthesizer,

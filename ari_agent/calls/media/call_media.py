@@ -41,7 +41,8 @@ class MediaSpec:
     of the agent's websocket but audio is told by MessagePassed, a text agent's turns by TurnStep, and what is asked of
     a prompt's model by ModelStep. recording: what of the call is recorded. consent: what its caller is told of that
     before all else, as speech (s16le, mono, 16 kHz); empty: nothing. variables: for the texts of a prompt, with those
-    of the system. realtime: the prompt of an agent whose model hears and speaks itself.
+    of the system. realtime: the prompt of an agent whose model hears and speaks itself. reconnected: its agent had a
+    connection of this call before, and is told so; a text agent goes on behind the transcript of `call`.
     """
 
     call_id: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,6 +27,24 @@ def filler_of(recording: WaveFormat) -> bytes:
 
 
 _FORMAT_OF_FILLER: Final = {filler_of(found) * HEADER_BYTES: found for found in map(WaveFormat, (ULAW, LINEAR_16K))}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPart:
+    """What a complete file holds. recording: its format. duration_s: for how many seconds it goes."""
+
+    recording: WaveFormat
+    duration_s: float
+
+
+def recorded_part(path: Path) -> RecordedPart | None:
+    """Return what a complete file holds; None where it is no recording, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            recording = read_header(file.read(HEADER_BYTES))
+        return RecordedPart(recording, (path.stat().st_size - HEADER_BYTES) / recording.bytes_per_s)
+    except (OSError, ValueError):
+        return None
 
 
 def finish_recording(path: Path, *, mixed_file: str = MIXED_FILE) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 LogEvent = Literal[
     "call_began",
+    "resumed",
     "sip",
     "number",
     "draw",
@@ -52,6 +53,7 @@ LogEvent = Literal[
 
 EVENTS: Final[Mapping[LogEvent, tuple[str, ...]]] = {
     "call_began": ("call_id", "direction", "at", "channel_id", "sip_call_id"),
+    "resumed": (),
     "sip": ("message", "leg", "direction", "sip_status", "q850_cause"),
     "number": ("candidates", "number"),
     "draw": ("agent_id", "agent_version", "by", "weights", "dice"),

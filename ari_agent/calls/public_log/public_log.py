@@ -125,6 +125,10 @@ class PublicLog:
             self._put(self._write, *held)
         self._held.clear()
 
+    def resume(self, elapsed_ms: int) -> None:
+        """Count the time of each line from the beginning of a call that has lasted so long already."""
+        self._began_s = self._clock() - elapsed_ms / 1000
+
     def withdraw_content(self) -> None:
         """Write no content from now on, because the call's settings have become stricter; see log_file.py."""
         if self.keeps_content:

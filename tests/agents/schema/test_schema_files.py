@@ -81,6 +81,7 @@ def test_all_that_a_text_agent_is_told_is_described() -> None:
     for text in (
         llm.ping(1_700_000_000_000),
         llm.call_details({"call_id": "call_1"}),
+        llm.call_details({"call_id": "call_1"}, reconnected=True),
         llm.update_only([]),
         llm.update_only(said, tools, turntaking="agent_turn"),
         llm.response_required(1, [], tools),

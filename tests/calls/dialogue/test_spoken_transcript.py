@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from ari_agent.calls.dialogue.agent_settings import DialogueSettings
+from ari_agent.calls.dialogue.spoken_dialogue import SpokenDialogue
 from ari_agent.calls.dialogue.spoken_transcript import MOST_TOOL_CHARACTERS, SpokenTranscript
 from ari_agent.calls.transcript import MAX_INJECTED, MAX_KEYS
-from ari_agent.contract.transcript import MAX_UTTERANCES, MAX_WORDS, ToolCallInvocation, ToolCallResult, Word
+from ari_agent.contract.call import Call
+from ari_agent.contract.transcript import (
+    MAX_UTTERANCES,
+    MAX_WORDS,
+    ToolCallInvocation,
+    ToolCallResult,
+    Utterance,
+    Word,
+)
 
 
 def said(transcript: SpokenTranscript) -> list[tuple[str, str]]:
@@ -83,3 +93,23 @@ def test_nor_can_anybody_else() -> None:
     assert len(transcript) == MAX_UTTERANCES
     transcript.agent_said(1, "", [])
     assert len(transcript) == MAX_UTTERANCES
+
+
+def test_a_conversation_goes_on_behind_what_was_said_and_done_before() -> None:
+    before = [Utterance(role="agent", content="Hello."), used(), Utterance(role="user", content="Hi.")]
+    about = {"call_id": "call_1", "agent_id": "a", "call_status": "ongoing", "call_type": "web_call"}
+    dialogue = SpokenDialogue(
+        DialogueSettings(), after=Call.model_validate({**about, "transcript_with_tool_calls": before})
+    )
+    dialogue.transcript.user_said("Still there?")
+    dialogue.transcript.agent_said(1, "Yes.", [])
+    assert said(dialogue.transcript) == [
+        ("agent", "Hello."),
+        ("user", "Hi."),
+        ("user", "Still there?"),
+        ("agent", "Yes."),
+    ]
+    assert [item["role"] for item in dialogue.transcript.items_json()][:3] == ["agent", "tool_call_invocation", "user"]
+    transcript = SpokenTranscript()
+    transcript.resume(Call.model_validate(about))
+    assert said(transcript) == []

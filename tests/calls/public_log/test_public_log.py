@@ -241,3 +241,11 @@ def test_a_call_without_a_log_writes_nothing() -> None:
     assert not NO_LOG.takes("agent_connected")
     assert NO_LOG.url(expires=False) is None
     NO_LOG.close()
+
+
+def test_the_lines_of_a_call_that_goes_on_count_from_its_beginning() -> None:
+    written = Written()
+    written.log.resume(60_000)
+    written.now_s += 1.5
+    written.log.add("resumed")
+    assert written.lines == [{"ms": 61_500, "event": "resumed"}]
