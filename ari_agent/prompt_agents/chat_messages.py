@@ -12,9 +12,7 @@ MAX_CHARACTERS: Final = 200_000
 """Of a conversation that a model is told; of a longer one the beginning is left out."""
 REMINDER: Final = "(The user has been silent for a while. Say something fitting to find out whether they are there.)"
 BEGINNING: Final = "(The conversation begins. Say your first words.)"
-RESUMED: Final = (
-    "(The line was silent for a moment, and is there again. Say so in a few words, and go on.)"
-)
+RESUMED: Final = "(The line was silent for a moment, and is there again. Say so in a few words, and go on.)"
 _HOW_TO_SPEAK: Final = (
     "Your words are spoken on the phone. Answer in a sentence or two of plain spoken language, without lists, "
     "headings, markup or emoji. What the user says was recognised from speech and may be misheard."
