@@ -38,11 +38,18 @@ EVENTS = ["call_started", "transfer_started", "transfer_cancelled", "call_ended"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory, go_before_others: None) -> AsyncIterator[Stage]:
     """One that is treated badly, with ears and a voice."""
-    speech = {"SPEECH_TO_TEXT": "grammar", "TEXT_TO_SPEECH": "flite", "FLITE": flite()}
-    async with ChatModelServer(Reply(["We were cut off."])) as model:
-        model_is = {"LLM_MODEL": "small", "LLM_URL": model.url}
-        async with staged(tmp_path_factory.mktemp("resumed"), **speech, **model_is) as made:
-            yield made
+    async with (
+        ChatModelServer(Reply(["We were cut off."])) as model,
+        staged(
+            tmp_path_factory.mktemp("resumed"),
+            SPEECH_TO_TEXT="grammar",
+            TEXT_TO_SPEECH="flite",
+            FLITE=flite(),
+            LLM_MODEL="small",
+            LLM_URL=model.url,
+        ) as made,
+    ):
+        yield made
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
