@@ -33,6 +33,7 @@ from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, SlotPool
 from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.agent_settings import check_voice
 from ari_agent.calls.dialogue.text_agent_leg import Speech
+from ari_agent.calls.failover import Failover
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
@@ -135,6 +136,8 @@ async def controller(
         async def connected() -> None:
             await gather(calls.switchboard.reconcile(), calls.trunks.refresh_all())
 
+        failover = _failover(shared, calls)
+        await failover.wait_for_namesakes()
         shared_calls = SharedCalls(shared.ari.shared_channels, calls=calls.switchboard)
         stack.push_async_callback(shared_calls.close)
 
@@ -212,7 +215,7 @@ async def _shared(
     analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
     stack.push_async_callback(analyses.close)
     beside("analyses", analyses.runner.run())
-    ari = ari_of(settings)
+    ari = ari_of(settings, acting_as=node.acting_as)
     stack.push_async_callback(ari.close)
     more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
     records = RecordWriter(
@@ -403,6 +406,20 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
             rerun_chat_analysis=shared.analyses.rerun_chat,
         )
     )
+
+
+def _failover(shared: _Shared, calls: _Calls) -> Failover:
+    failover = Failover(
+        shared.store.held_calls,
+        shared.records,
+        calls.switchboard,
+        nodes=shared.node.nodes,
+        asterisk=lambda: metric_samples.asterisk_state(shared.ari),
+        now_ms=now_ms,
+    )
+    shared.node.on_dead(failover.take_over)
+    shared.node.on_fenced(failover.give_up)
+    return failover
 
 
 def _other_nodes(shared: _Shared) -> OtherNodes:

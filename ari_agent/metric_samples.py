@@ -49,11 +49,16 @@ def sources(
     )
 
 
+def asterisk_state(ari: Ari) -> AsteriskState:
+    """Return what other controllers are told of an Asterisk."""
+    return AsteriskState(url=ari.url, connected=ari.connected, version=ari.asterisk_version, started_at=ari.started_at)
+
+
 def measure_node(node: AnyNode, switchboard: Switchboard, slots: SlotPool, ari: Ari) -> None:
     """Have a node tell the others how busy this controller is, and whether it drains, from now on."""
 
     def load() -> NodeLoad:
-        asterisk = AsteriskState(url=ari.url, connected=ari.connected, version=ari.asterisk_version)
+        asterisk = asterisk_state(ari)
         return NodeLoad(calls=len(switchboard.live()), slots_in_use=slots.in_use, asterisks=(asterisk,))
 
     node.load = load

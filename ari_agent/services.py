@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from ipaddress import ip_address
 
@@ -290,14 +290,15 @@ def browser_phone(settings: Settings, http: aiohttp.ClientSession) -> BrowserPho
     return BrowserPhone(http, settings.ari_url, settings.browser_phone_account, password)
 
 
-def ari_of(settings: Settings) -> Ari:
-    """Return Asterisk's REST interface, which is not connected yet."""
+def ari_of(settings: Settings, *, acting_as: Callable[[], int | None] = lambda: 0) -> Ari:
+    """Return Asterisk's REST interface, which is not connected yet. acting_as: see Rest."""
     return Ari(
         url=settings.ari_url,
         username=settings.ari_username,
         password=settings.ari_password.get_secret_value(),
         app=settings.own_app,
         text_messages=settings.text_messages == "on",
+        acting_as=acting_as,
     )
 
 

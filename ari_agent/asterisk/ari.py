@@ -47,7 +47,7 @@ class Ari:
     """One application in one Asterisk: its requests, and its events.
 
     url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`. text_messages:
-    whether they are received.
+    whether they are received. acting_as: see Rest.
     started_at: when this Asterisk was started, by its own clock. entered_before: ids of the channels that were in the
     application before the websocket was opened; no event tells of them.
     Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
@@ -62,6 +62,7 @@ class Ari:
         password: str,
         app: str,
         timeout_s: float = REQUEST_TIMEOUT_S,
+        acting_as: Callable[[], int | None] = lambda: 0,
         heartbeat_s: float = HEARTBEAT_S,
         text_messages: bool = True,
     ) -> None:
@@ -71,7 +72,7 @@ class Ari:
         self.entered_before: frozenset[str] = frozenset()
         self._agent_variables = AgentVariables()
         self._entries = StasisEntries()
-        self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s)
+        self._rest = Rest(url=url, username=username, password=password, timeout_s=timeout_s, acting_as=acting_as)
         self._events = EventSocket(self._rest, app=app, heartbeat_s=heartbeat_s, text_messages=text_messages)
         self._variables = ChannelVariables(self._rest)
         self._shared_channels = SharedChannels(self._rest, self._variables, app=app)
@@ -217,9 +218,13 @@ class Ari:
         await self._rest.request("continueInDialplan", "POST", path_of("channels", channel_id, "continue"), body=body)
 
     async def move(self, channel_id: str) -> None:
-        """Take a channel over into our application from another one, where it is; StasisStart follows."""
+        """Take a channel over into our application from another one, where it is; StasisStart follows.
+
+        Our name is written on it, so that it comes back to us from a detour through the dialplan.
+        """
         body = {"app": self.app}
         await self._rest.request("move", "POST", path_of("channels", channel_id, "move"), body=body)
+        await self._shared_channels.mark(channel_id)
 
     async def send_dtmf(self, channel_id: str, digits: str, *, duration_ms: int = 100, between_ms: int = 100) -> None:
         """Send RFC 4733 digits to the far end of a channel; returns before they are played."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -33,6 +33,7 @@ _GONE: Final = frozenset({"Channel not found", "Channel does not exist"})
 NO_RESOURCE: Final = "Resource not found"
 """What Asterisk answers with 404 for a path that it does not know: it is too old, or a module is not loaded."""
 _REACH_TIMEOUT_S: Final = 1.0
+_ASK_AGAIN_S: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -46,15 +47,26 @@ class RequestTotals:
 class Rest:
     """Requests to one Asterisk, through one pool of connections.
 
-    url: up to and including `/ari`. The credentials go into the Authorization header and nowhere else.
+    url: up to and including `/ari`. The credentials go into the Authorization header and nowhere else. acting_as:
+    returns as which node of several this process acts; None while it does not know whether another has its calls now.
     totals: by operation and outcome (`2xx`, `4xx`, `5xx`, `unreachable`).
     """
 
-    def __init__(self, *, url: str, username: str, password: str, timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        username: str,
+        password: str,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        acting_as: Callable[[], int | None] = lambda: 0,
+    ) -> None:
         self.url = RedactedUrl.of(url).shown.rstrip("/")
         self.totals: dict[tuple[str, str], RequestTotals] = {}
         self._authorization = basic_authorization(username, password)
         self._timeout_s = timeout_s
+        self._acting_as = acting_as
+        self._acted_as: int | None = None
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -124,8 +136,13 @@ class Rest:
         """Send a request and return the JSON of the answer, None when it has no body.
 
         operation: Asterisk's nickname of the request, for the counters. path: see `path_of`.
-        Raises AsteriskUnreachable, ChannelGone (404) or AsteriskRefused (any other status of 400 or more).
+        Raises AsteriskUnreachable, ChannelGone (404) or AsteriskRefused (any other status of 400 or more). A process
+        that stood still sends nothing before it knows whether its calls are its own; ChannelGone where they are not.
         """
+        if (node_id := self._acting_as()) is None:
+            await self._wait_to_act(method, path)
+        else:
+            self._acted_as = node_id
         began_s = time.monotonic()
         outcome = "unreachable"
         try:
@@ -150,6 +167,15 @@ class Rest:
             return json.loads(text)
         except ValueError:
             raise AsteriskRefused(method, path, response.status, "an answer that is no JSON") from None
+
+    async def _wait_to_act(self, method: str, path: str) -> None:
+        give_up_s = time.monotonic() + self._timeout_s
+        while (node_id := self._acting_as()) is None:
+            if time.monotonic() > give_up_s:
+                raise AsteriskUnreachable(self.url, f"{method} {path}: the database does not say whose the calls are")
+            await asyncio.sleep(_ASK_AGAIN_S)
+        if node_id != self._acted_as:
+            raise ChannelGone(method, path, 404, "another controller has taken over what this one had")
 
 
 def path_of(*segments: str) -> str:

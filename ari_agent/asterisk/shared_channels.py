@@ -47,23 +47,25 @@ class SharedChannels:
 
     async def mark(self, channel_id: str) -> None:
         """Write our name on a channel that has entered our application. One that is gone is no error."""
+        self._apps.pop(channel_id, None)  # that of a controller that has died
         with suppress(ChannelGone):
             await self._variables.set(channel_id, APP_VARIABLE, self._app)
 
-    async def entered(self, channels: Iterable[Channel]) -> frozenset[str]:
-        """Return the ids of those that are in our application.
+    async def entered(self, channels: Iterable[Channel], app: str | None = None) -> frozenset[str]:
+        """Return the ids of those that are in an application; None: in our own.
 
         channels: all of Asterisk's. What is written on a channel is read once.
         """
+        app = app or self._app
         channels = list(channels)
         shared = {channel.id for channel in channels if channel.is_shared}
-        self._apps = {channel_id: app for channel_id, app in self._apps.items() if channel_id in shared}
+        self._apps = {channel_id: written for channel_id, written in self._apps.items() if channel_id in shared}
         unknown = sorted(shared - self._apps.keys())
-        for channel_id, app in zip(unknown, await asyncio.gather(*map(self._read, unknown)), strict=True):
-            if app:
-                self._apps[channel_id] = app
-        ours = {channel_id for channel_id, app in self._apps.items() if app == self._app}
-        return frozenset(ours | {channel.id for channel in channels if channel.is_in(self._app)})
+        for channel_id, written in zip(unknown, await asyncio.gather(*map(self._read, unknown)), strict=True):
+            if written:
+                self._apps[channel_id] = written
+        offered = {channel_id for channel_id, written in self._apps.items() if written == app}
+        return frozenset(offered | {channel.id for channel in channels if channel.is_in(app)})
 
     async def _read(self, channel_id: str) -> str | None:
         try:

@@ -158,7 +158,7 @@ class OrphanSweep:
     async def _find(self, channels: Sequence[Channel]) -> set[Orphan]:
         self._only_listed &= {channel.id for channel in channels}
         entered = await self._ari.shared_channels.entered(
-            channel for channel in channels if not self._calls.has_channel(channel.id)
+            (channel for channel in channels if not self._calls.has_channel(channel.id)), self._app
         )
         found = {
             orphan

@@ -105,8 +105,8 @@ class PhoneCall(CallSession):
 
     def _keep_resume_plan(self) -> None:
         if self._record and self._agent_of_call:
-            wide = self._caller_is_wideband
-            plan = ResumePlan(agent=self._agent_of_call, channel_id=self.channel_id, is_wideband=wide)
+            wide, app = self._caller_is_wideband, self._services.app
+            plan = ResumePlan(agent=self._agent_of_call, channel_id=self.channel_id, app=app, is_wideband=wide)
             self._record.resumes_by(plan)
 
     async def _media_measured(self, event: MediaMeasured) -> None:

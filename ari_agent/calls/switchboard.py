@@ -31,19 +31,18 @@ from ari_agent.calls.channel_end import decline
 from ari_agent.calls.inbound_call import InboundCall
 from ari_agent.calls.inbound_router import InboundRouter
 from ari_agent.calls.latency_histograms import LatencyHistograms
+from ari_agent.calls.left_calls import LeftCalls
 from ari_agent.calls.media.call_media import MediaStats
 from ari_agent.calls.orphan_sweep import ANNOUNCED_WITHIN_S, Orphan, call_of_dialled_channel
 from ari_agent.calls.outbound_call import OutboundCall, OutboundOrder
 from ari_agent.calls.quality_histograms import QualityHistograms
 from ari_agent.calls.reconciliation import DETOURS, Reconciliation
-from ari_agent.calls.record import CallRecord
 from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.registrar import TakenCall, is_call_id
 from ari_agent.calls.session import CallSession
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.session_events import CallTakenOver
 from ari_agent.calls.state import CallState
-from ari_agent.calls.take_over import taken_over
 from ari_agent.calls.trace_steps import steps_of
 from ari_agent.calls.transfer.agentic_transfer import CallsBeside
 from ari_agent.calls.trunk_sync import TrunkSync
@@ -78,7 +77,7 @@ class Switchboard:
     """The owner of all calls of this process.
 
     new_call_id: makes `call_...` ids. announced_within_s: see OrphanSweep. ended_calls: how many calls have ended.
-    quality: of their audio. monitoring: lets people listen in on them.
+    quality: of their audio. monitoring: lets people listen in on them. left_calls: goes on with those of dead controllers.
     """
 
     def __init__(
@@ -103,6 +102,7 @@ class Switchboard:
         self.quality = QualityHistograms()
         self.monitoring = CallMonitoring(self.session)
         services.records.on_taken_over = self.let_go
+        self.left_calls = LeftCalls(services, begin=self._begin, end=self._start_task)
 
     def media_totals(self) -> Mapping[str, int]:
         """Return the sum of each counter of MediaStats over every call of this process, live or ended."""
@@ -230,6 +230,8 @@ class Switchboard:
 
     def _begin(self, session: CallSession) -> None:
         self._by_channel[session.channel_id] = self._by_call[session.call_id] = session
+        if isinstance(session, AdoptedCall) and session.target_channel_id:  # it may be named for another application
+            self._by_channel[session.target_channel_id] = session
         if isinstance(session, TwoLegCall):
             session.calls_beside = CallsBeside(self._new_call_id, self._begin)
         if isinstance(session, ReferableCall):
@@ -238,6 +240,7 @@ class Switchboard:
 
     async def _run_session(self, session: CallSession) -> None:
         first_channel_id, began_ms = session.channel_id, self._services.now_ms()
+        first_target_id = (session.target_channel_id if isinstance(session, AdoptedCall) else None) or ""
         try:
             await session.run()
         finally:
@@ -246,7 +249,7 @@ class Switchboard:
             self.ended_calls += 1
             if session.record and session.record.media_quality:
                 self.quality.observe(session.record.media_quality)
-            for channel_id in {first_channel_id, session.channel_id}:
+            for channel_id in {first_channel_id, session.channel_id, first_target_id}:
                 if self._by_channel.get(channel_id) is session:
                     del self._by_channel[channel_id]
             if self._by_call.get(session.call_id) is session:
@@ -380,30 +383,12 @@ class Switchboard:
         Raises:
             AsteriskError: Asterisk did not answer; to be tried again.
         """
-        if left := self._services.records.left_bridged:
-            bridges = await self._services.ari.bridges()
-            while left:
-                self._begin(AdoptedCall(self._services, left.pop(), bridges))
-        if talking := self._services.records.left_talking:
-            await self.take_over(talking, app=self._services.app)
-            talking.clear()
+        await self.left_calls.go_on()
         await self._reconciliation.after_connection()
 
-    async def take_over(self, records: Sequence[CallRecord], *, app: str) -> None:
-        """Go on with the calls that a controller has left behind, or end them. app: its application in Asterisk.
-
-        What it has left there beside them is swept: callers go on in the dialplan.
-
-        Raises:
-            AsteriskError: Asterisk did not answer, and nothing was done; to be tried again.
-        """
-        found = await taken_over(self._services, records, app=app)
-        for session in found.resumed:
-            self._begin(session)
-        for record, reason in found.ended:
-            self._start_task(self._services.records.end_left(record, reason, self._services.now_ms()))
-        if app != self._services.app:
-            self._start_task(self._reconciliation.sweep(app))
+    async def sweep(self, app: str) -> None:
+        """End what another application has left in Asterisk, whose controller is dead. See Reconciliation.sweep."""
+        await self._reconciliation.sweep(app)
 
     async def watch(self) -> None:
         """Look after the calls until cancelled. See Reconciliation.watch."""

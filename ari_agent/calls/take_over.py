@@ -20,8 +20,8 @@ class TakenOver:
     ended: Sequence[tuple[CallRecord, DisconnectionReason]]
 
 
-async def taken_over(services: SessionDependencies, records: Sequence[CallRecord], *, app: str) -> TakenOver:
-    """Return what becomes of calls that a controller has left behind. app: its application in Asterisk.
+async def taken_over(services: SessionDependencies, records: Sequence[CallRecord]) -> TakenOver:
+    """Return what becomes of calls that a controller has left behind.
 
     Raises:
         AsteriskError: Asterisk does not say what it has; to be asked again.
@@ -35,10 +35,10 @@ async def taken_over(services: SessionDependencies, records: Sequence[CallRecord
         if plan is None:
             ended.append((record, DisconnectionReason.ERROR_RETELL))
             continue
-        left = left_behind(there, record.call.call_id, plan, app=app, into=services.app)
+        left = left_behind(there, record.call.call_id, plan, app=plan.app, into=services.app)
         if left.caller is None:
             ended.append((record, end_of(record.call, record.recovery, plan, there)))
             continue
-        is_elsewhere = app != services.app
+        is_elsewhere = plan.app != services.app
         resumed.append(ResumedCall(services, record, plan, caller=left.caller, left=left, is_elsewhere=is_elsewhere))
     return TakenOver(resumed, ended)

@@ -11,11 +11,22 @@ NodeState = Literal["serving", "draining", "lost"]
 
 
 class AsteriskState(ContractModel):
-    """An Asterisk that a node serves. url: of its ARI, without a password; version: null until it was reached once."""
+    """An Asterisk that a node serves.
+
+    url: of its ARI, without a password. version, started_at: null until it was reached once; when it was started, by
+    its own clock, tells two Asterisks apart that have the same URL on two machines.
+    """
 
     url: str
     connected: Flag
     version: str | None = None
+    started_at: str | None = None
+
+    def is_same(self, other: AsteriskState) -> bool:
+        """Tell whether both are the same Asterisk, as far as one can tell."""
+        if self.started_at is None or other.started_at is None:
+            return self.url == other.url
+        return self.started_at == other.started_at
 
 
 class NodeLoad(ContractModel):

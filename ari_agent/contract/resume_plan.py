@@ -15,12 +15,14 @@ from ari_agent.contract.response_engine import PromptEngine
 class ResumePlan(ContractModel):
     """What of an answered phone call is known by its process alone. The API does not show this.
 
-    agent: as overridden for this call. channel_id: of the caller, in Asterisk. is_wideband: whether their codec counted
+    agent: as overridden for this call. channel_id: of the caller, in Asterisk. app: the application there by which what
+    belongs to the call is named, and in which its caller is. is_wideband: whether their codec counted
     as one with more than a telephone line's 4 kHz, so that a recording goes on in the format that it has.
     """
 
     agent: Agent
     channel_id: Identifier
+    app: Identifier
     is_wideband: Flag = False
 
     def as_text(self) -> str:

@@ -41,9 +41,10 @@ class DeadNodes:
     async def look(self, session: NodeSession, node_id: int, seen: Sequence[SeenNode], *, is_settled: bool) -> None:
         """Begin to take over whoever of these is dead. Raises StoreError where the session is over.
 
-        node_id: our own. is_settled: whether everybody has had the time to come back after PostgreSQL was away.
+        node_id: our own. is_settled: whether everybody has had the time to come back after PostgreSQL was away. Nobody
+        is taken over before it is registered what that means.
         """
-        if not is_settled:
+        if not is_settled or not self._on_dead:
             return
         for node in seen:
             other = node.node_id

@@ -74,6 +74,10 @@ class Node:
         """
         return self._lease.holds
 
+    def acting_as(self) -> int | None:
+        """Return the node_id as which this process may act for its calls; None while it may not. See `may_act`."""
+        return self.node_id if self.may_act else None
+
     def on_dead(self, take_over: OnDead) -> None:
         """Have this called for each node that has died. See DeadNodes.on_dead."""
         self._dead.on_dead(take_over)

@@ -43,6 +43,10 @@ class SoleNode:
         """Do nothing until cancelled."""
         await asyncio.get_running_loop().create_future()
 
+    def acting_as(self) -> int:
+        """Return what is the same at all times: nobody takes anything over."""
+        return 0
+
     def on_dead(self, take_over: OnDead) -> None:
         """Nobody else is there who could die."""
 

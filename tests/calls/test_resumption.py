@@ -40,7 +40,7 @@ ERROR, HANGUP = DisconnectionReason.ERROR_RETELL, DisconnectionReason.USER_HANGU
 
 def plan(engine: dict[str, Any] = AUDIO) -> ResumePlan:
     about = {"agent_id": "a", "version": 0, "last_modification_timestamp": 1, "voice_id": "v"}
-    return ResumePlan(agent=Agent.model_validate({**about, "response_engine": engine}), channel_id=CALLER)
+    return ResumePlan(agent=Agent.model_validate({**about, "response_engine": engine}), channel_id=CALLER, app=APP)
 
 
 def recovery(engine: dict[str, Any] = AUDIO) -> CallRecovery:

@@ -18,7 +18,7 @@ AGENT = {"agent_id": "agent_1", "version": 3, "last_modification_timestamp": 1, 
 
 def test_what_is_written_reads_back_with_its_secrets() -> None:
     agent = Agent.model_validate({**AGENT, "response_engine": ENGINE})
-    plan = ResumePlan(agent=agent, channel_id="17.4", is_wideband=True)
+    plan = ResumePlan(agent=agent, channel_id="17.4", app="ari_agent", is_wideband=True)
     assert ResumePlan.read(plan.as_text()) == plan
     assert "hunter2" in plan.as_text()
 
@@ -26,7 +26,7 @@ def test_what_is_written_reads_back_with_its_secrets() -> None:
 def test_what_the_call_changes_of_its_prompt_is_kept() -> None:
     engine = {"type": "retell-llm", "llm_id": "llm_1", "override": {"begin_message": "Hi."}}
     agent = Agent.model_validate({**AGENT, "voice_id": "v", "response_engine": engine})
-    read = ResumePlan.read(ResumePlan(agent=agent, channel_id="17.4").as_text())
+    read = ResumePlan.read(ResumePlan(agent=agent, channel_id="17.4", app="ari_agent").as_text())
     assert read is not None
     assert read.agent == agent
     assert getattr(read.agent.response_engine, "override", None) == {"begin_message": "Hi."}

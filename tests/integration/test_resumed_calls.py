@@ -313,7 +313,9 @@ async def test_another_controller_takes_the_calls_over_into_its_own_application(
         record = CallRecord(stored.call, agent=None, account_webhook_url=None, recovery=stored.recovery)
         async with controller(settings) as switchboard:
             await until(lambda: switchboard.can_dial)
-            await switchboard.take_over([record], app="ari_agent")
+            switchboard._services.records.left_talking.append(record)
+            await switchboard.left_calls.go_on()
+            await switchboard.sweep("ari_agent")
             call.up.agent = await call.agent.call(index=1)
             await call.up.hears_itself()
             await lost.up.caller.bye(timeout_s=20)  # nobody went on with it: the dialplan did
