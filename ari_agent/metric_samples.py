@@ -112,7 +112,12 @@ def of_wheel(wheel: Wheel) -> Iterator[Sample]:
 def of_ari(ari: Ari) -> Iterator[Sample]:
     """The connection to Asterisk: requests by operation and outcome, and events by type."""
     yield Sample("asterisk_connected", "1 while the event websocket is open.", int(ari.connected))
-    yield Sample("asterisk_reconnects_total", "Times the event websocket was opened again.", ari.reconnects, "counter")
+    yield Sample(
+        "asterisk_reconnects_total",
+        "Times the event websocket was opened again.",
+        ari.event_counters.reconnects,
+        "counter",
+    )
     rest = ari.rest_seconds or {("", "unreachable"): RequestTotals()}  # a metric without a sample is none
     for (operation, outcome), totals in rest.items():
         labels = {"operation": operation, "outcome": outcome}

@@ -110,11 +110,6 @@ class Ari:
         """Return how many events were received and dropped, and how often the websocket was opened."""
         return self._events.counters
 
-    @property
-    def reconnects(self) -> int:
-        """Return how often the event websocket was opened again."""
-        return self._events.counters.reconnects
-
     async def run(self, on_event: Callable[[AriEvent], None], on_connected: Callable[[], Awaitable[None]]) -> None:
         """Receive events until cancelled; on_event and on_connected are those of `EventSocket.run`."""
 

@@ -77,7 +77,8 @@ class Switchboard:
     """The owner of all calls of this process.
 
     new_call_id: makes `call_...` ids. announced_within_s: see OrphanSweep. ended_calls: how many calls have ended.
-    quality: of their audio. monitoring: lets people listen in on them. left_calls: goes on with those of dead controllers.
+    quality: of their audio. monitoring: lets people listen in on them. left_calls: goes on with those of a dead
+    controller.
     """
 
     def __init__(

@@ -364,7 +364,7 @@ async def test_after_a_restart_of_asterisk_the_client_is_there_again(line: Line,
         event = await line.next(ChannelHangupRequest, channel.id)
         assert reason_for_hangup(event.cause, event.tech_cause, soft=event.soft) is Reason.ERROR_RETELL
         await asyncio.wait_for(line.connections.get(), 10)
-        assert line.ari.reconnects >= 1
+        assert line.ari.event_counters.reconnects >= 1
     async with SipCaller(pbx=(line.pbx.bind, line.pbx.sip_port), address="127.0.0.2") as again:
         await again.dial("variables")
         start = await line.next(StasisStart)
