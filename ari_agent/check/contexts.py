@@ -78,8 +78,9 @@ async def _unshared(inspection: Inspection) -> list[Finding]:
             f"calls cannot be shared: not loaded in Asterisk: {', '.join(missing)}",
             f"add `load = {missing[0]}` and so on to modules.conf, then restart Asterisk",
         )
-    absent = [app for app in inspection.apps if app not in shared]
-    return absent and failed(
+    if not (absent := [app for app in inspection.apps if app not in shared]):
+        return []
+    return failed(
         f"the dialplan shares the calls among {', '.join(shared)}, and not with {', '.join(absent)}",
         "name the applications of all controllers in ARI_AGENT_APPS, in the [globals] of extensions.conf "
         "(docs/scaling.md), then asterisk -rx 'dialplan reload'; or set ARI_AGENT_PROCESSES",
