@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -22,7 +23,9 @@ from ari_agent.one_of_several import settings_of_process, told_by_parent
 from ari_agent.processes import check_settings, serve_processes
 from ari_agent.stop_signals import stop_signals
 from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
+from tests.fakes.agent_server import AgentServer, echo
 from tests.fakes.controller import Controller, free_tcp_port
+from tests.fakes.web_client import WebFrontEnd
 from tests.store.databases import Kept
 
 NODE_URL = re.compile(r"API listens .*node_url=(?P<url>\S+) process_number=(?P<number>\d)")
@@ -115,6 +118,7 @@ async def test_two_are_one_api(tmp_path: Path, postgresql_database: str) -> None
             "ari_agent_2",
         }
         await logins_hold_at_both(controller, urls["1"], urls["2"])
+        await a_web_call_and_its_links_are_known_at_both(controller, urls["1"], urls["2"])
 
         assert await controller.stop() == 0
         assert controller.log_text().count("serve: stopping") == 2
@@ -169,6 +173,25 @@ async def test_the_parent_says_when_to_stop_and_so_does_its_death(
 
 def alive(*pids: int) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+async def a_web_call_and_its_links_are_known_at_both(controller: Controller, first: str, second: str) -> None:
+    """Registered at one, joined at the other, its log read at the first."""
+    headers = {"Authorization": f"Bearer {controller.api_key}"}
+    async with AgentServer() as agents, aiohttp.ClientSession(first, headers=headers) as http:
+        body = {"response_engine": agents.agent(echo).engine, "voice_id": "none"}
+        async with http.post("/create-agent", json=body) as made:
+            agent_id = (await made.json())["agent_id"]
+        async with http.post("/v2/create-web-call", json={"agent_id": agent_id}) as made:
+            call_id = (await made.json())["call_id"]
+        async with WebFrontEnd(f"ws{second[4:]}/audio-websocket/{call_id}"):
+            await asyncio.sleep(0.2)
+        call = await controller.ended_call(call_id)
+        link = urlsplit(call["public_log_url"])
+        async with http.get(f"{link.path}?{link.query}") as answer:
+            assert answer.status == 200 and "call" in await answer.text()
+        async with http.get(f"{link.path}?signature=x") as answer:
+            assert answer.status == 403
 
 
 async def logins_hold_at_both(controller: Controller, first: str, second: str) -> None:

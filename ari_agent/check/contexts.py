@@ -78,8 +78,7 @@ async def _unshared(inspection: Inspection) -> list[Finding]:
             f"calls cannot be shared: not loaded in Asterisk: {', '.join(missing)}",
             f"add `load = {missing[0]}` and so on to modules.conf, then restart Asterisk",
         )
-    absent = [app for app in inspection.apps if app not in shared]
-    if not absent:
+    if not (absent := [app for app in inspection.apps if app not in shared]):
         return []
     return failed(
         f"the dialplan shares the calls among {', '.join(shared)}, and not with {', '.join(absent)}",

@@ -19,6 +19,7 @@ from tests.fakes.sip_caller import ReferPlan
 from tests.integration.stage import DIALPLAN, Stage, staged
 from tests.integration.test_check import command, named
 from tests.store.databases import Kept
+from tests.test_processes import NODE_URL, STARTED
 
 ARGUMENTS: Final = {
     "plain": ("customer=Bob Smith,plan=gold", "Bob Smith"),
@@ -35,8 +36,6 @@ exten = agent-{name},1,Set(ARI_AGENT_ARGUMENTS=agent_id=${{PJSIP_HEADER(read,X-A
 """
     for name, (arguments, _) in ARGUMENTS.items()
 )
-NODE_URL = re.compile(r"API listens .*node_url=(?P<url>\S+) process_number=(?P<number>\d)")
-STARTED = re.compile(r"controller started process_number=(?P<number>\d) pid=(?P<pid>\d+)")
 
 
 @pytest.fixture(scope="module")
