@@ -106,7 +106,7 @@ class Slots:
         in_batch = ask.kind is SlotKind.BATCH
         self.batch_in_use += in_batch
         try:
-            async with self.resumed(call_id, outbound=True):
+            async with self.resumed(call_id, outbound=True):  # for which there is room, as was asked
                 yield
         finally:
             self.batch_in_use -= in_batch

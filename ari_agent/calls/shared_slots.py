@@ -104,6 +104,8 @@ class SharedSlots:
         self._inbound_wait_s = inbound_wait_s
         self._takes_while_away, self._away_after_s = take_while_away, away_after_s
         self._slots: dict[str, _Slot] = {}
+        # In the order in which they asked; without the many that are held and have their row.
+        self._unsettled: dict[str, _Slot] = {}
         self._node_id: int | None = None
         self._usage, self._usage_s = SlotUsage(), float("-inf")
         self._work, self._freed = asyncio.Event(), asyncio.Event()
@@ -120,7 +122,7 @@ class SharedSlots:
     @property
     def in_use(self) -> int:
         """See SlotPool.in_use."""
-        return sum(1 for _ in self._in(_State.HELD))
+        return sum(slot.state is _State.HELD for slot in self._slots.values())
 
     @asynccontextmanager
     async def inbound(self, call_id: str = "", *, wait_s: float | None = None) -> AsyncIterator[None]:
@@ -189,7 +191,7 @@ class SharedSlots:
     @asynccontextmanager
     async def _asking(self, ask: SlotAsk, answer: SlotAnswer | None = None) -> AsyncIterator[_Slot]:
         """Ask for a slot, until it is answered, and leave it in the end. answer: given already, whatever the limit."""
-        slot = self._slots[ask.call_id] = _Slot(ask)
+        slot = self._slots[ask.call_id] = self._unsettled[ask.call_id] = _Slot(ask)
         if answer is not None:
             slot.row = _Row.DOUBTED
             self._take(slot, answer)
@@ -208,12 +210,14 @@ class SharedSlots:
         if slot.state in (_State.HELD, _State.WAITS):
             self._freed.set()
         slot.state = _State.LEFT
-        self._forget_without_row(slot)
+        if not slot.gone.is_set():
+            self._unsettled[slot.ask.call_id] = slot
+            self._forget_without_row(slot)
         self._work.set()
 
     def _forget_without_row(self, slot: _Slot) -> None:
         if slot.state is _State.LEFT and slot.row is _Row.NONE and not slot.gone.is_set():
-            del self._slots[slot.ask.call_id]
+            del self._slots[slot.ask.call_id], self._unsettled[slot.ask.call_id]
             slot.gone.set()
 
     def _take(self, slot: _Slot, answer: SlotAnswer | ConcurrencyLimitReached) -> None:
@@ -224,7 +228,8 @@ class SharedSlots:
         self._forget_without_row(slot)
 
     def _in(self, *states: _State) -> Iterator[_Slot]:
-        return (slot for slot in list(self._slots.values()) if slot.state in states)
+        """Return what is not settled and in one of these states."""
+        return (slot for slot in list(self._unsettled.values()) if slot.state in states)
 
     # What other controllers say.
 
@@ -257,7 +262,7 @@ class SharedSlots:
         is_due = time.monotonic() >= self._look_s
         return self._is_undone or any(
             slot.row is not _Row.SURE or slot.state is _State.LEFT or (slot.state is _State.WAITS and is_due)
-            for slot in self._slots.values()
+            for slot in self._unsettled.values()
         )
 
     def _pause_s(self) -> float | None:
@@ -329,9 +334,15 @@ class SharedSlots:
             for slot in self._in(_State.LEFT):  # since it was counted
                 if slot.held.is_set():
                     self._usage = self._usage.with_held(slot.ask.kind, -1)
+        self._settle()
         if wishes.given_back:
             self._freed.set()
             self._session.hint()
+
+    def _settle(self) -> None:
+        for slot in self._in(_State.HELD):
+            if slot.row is _Row.SURE:
+                del self._unsettled[slot.ask.call_id]
 
     def _answered(self, slot: _Slot, answer: SlotAnswer | ConcurrencyLimitReached) -> None:
         """Note the answer of the database, unless the call has left or was answered here meanwhile."""
@@ -363,6 +374,7 @@ class SharedSlots:
         for slot in self._slots.values():
             if slot.row is _Row.SURE:
                 slot.row = _Row.DOUBTED
+                self._unsettled[slot.ask.call_id] = slot
 
     def _answer_alone(self) -> None:
         """Answer whoever asks or waits, by what was last known: first who waits, and everybody in turn."""
