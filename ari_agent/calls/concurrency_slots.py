@@ -93,8 +93,12 @@ class Slots:
             self._release()
 
     @asynccontextmanager
-    async def resumed(self, *, outbound: bool) -> AsyncIterator[None]:
-        """Hold a slot for a call that another run has begun: at once, beyond the limit if need be."""
+    async def resumed(self, call_id: str = "", *, outbound: bool) -> AsyncIterator[None]:
+        """Hold a slot for a call that another run has begun: at once, beyond the limit if need be.
+
+        call_id: means nothing to a pool in memory.
+        """
+        del call_id
         self.in_use += 1
         self.outbound_in_use += outbound
         try:

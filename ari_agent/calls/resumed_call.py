@@ -84,7 +84,7 @@ class ResumedCall(ReferableCall):
         self._log.warning("call of an earlier run: its agent is dialled again")
         self._advance(Routed())
         is_outbound = self.direction is CallDirection.OUTBOUND
-        await self._exit_stack.enter_async_context(services.slots.resumed(outbound=is_outbound))
+        await self._exit_stack.enter_async_context(services.slots.resumed(self.call_id, outbound=is_outbound))
         if self._is_elsewhere:
             await services.ari.move(self.channel_id)
         self._start_task(self._learn_far_end())
