@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 
+from tests.fakes.agent_server import Agent, echo
 from tests.fakes.controller import Controller
 from tests.integration.stage import Connected, Stage, staged
 from tests.store.databases import Kept
@@ -80,3 +83,61 @@ async def test_one_that_is_killed_is_found_dead_by_the_other(stage: Stage, secon
     await sees(second, "second")
     await stage.controller.start()
     await sees(second, "second", "first")
+
+
+async def goes_on_with(second: Controller, stage: Stage, agent: Agent, call: Connected) -> None:
+    """The other controller has dialled the agent again, told the call's webhooks once, and has it to its end."""
+    call.agent = await agent.call(index=1)
+    assert (call.agent.about["call_id"], call.agent.about["reconnected"]) == (call.call_id, "true")
+    await call.hears_itself()
+    await call.caller.hang_up()
+    record = await second.ended_call(call.call_id)
+    assert (record["disconnection_reason"], record["call_status"]) == ("user_hangup", "ended")
+    await stage.events.event("call_ended", call_id=call.call_id, timeout_s=20)
+    assert (await second.get("/get-concurrency")).json["current_concurrency"] == 0
+
+
+@asynccontextmanager
+async def talking(stage: Stage) -> AsyncIterator[tuple[Agent, Connected]]:
+    """A call that the first controller has."""
+    agent = stage.agents.agent(echo)
+    number = await stage.import_number(agent_id := await stage.create_agent(agent))
+    async with stage.caller() as caller:
+        await caller.call(number)
+        there = await agent.call()
+        call_id = str(there.about["call_id"])
+        await stage.begun(call_id)
+        await stage.events.event("call_started", call_id=call_id)
+        yield agent, Connected(caller, there, call_id, number, agent_id)
+
+
+async def test_a_call_goes_on_with_the_other_when_its_own_is_killed(stage: Stage, second: Controller) -> None:
+    await sees(second, "second", "first")
+    async with talking(stage) as (agent, call):
+        await call.hears_itself()
+        await stage.controller.kill()
+        await goes_on_with(second, stage, agent, call)
+    await stage.controller.start()
+    await sees(second, "second", "first")
+    await stage.idle()
+
+
+async def test_one_that_stood_still_leaves_its_calls_to_the_other_that_has_them(
+    stage: Stage, second: Controller
+) -> None:
+    await sees(second, "second", "first")
+    async with talking(stage) as (agent, call):
+        stopped = stage.controller.process
+        assert stopped
+        stopped.send_signal(signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(40):
+                while len(agent.calls) < 2:  # noqa: ASYNC110 -- nothing tells
+                    await asyncio.sleep(0.1)
+        finally:
+            stopped.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(20):
+            await agent.calls[0].closed.wait()
+        await goes_on_with(second, stage, agent, call)
+    await sees(second, "second", "first")
+    await stage.idle()
