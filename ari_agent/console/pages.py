@@ -55,8 +55,11 @@ NOTHING_MORE: Final = Allowance()
 
 
 @cache
-def _templates(static_path: Callable[[str], str]) -> Environment:
-    """Return all templates, compiled: callers would hear it if that were done when a page is asked for."""
+def compiled_templates(static_path: Callable[[str], str]) -> Environment:
+    """Return all templates, compiled once in a process: callers would hear it if that were done for a request.
+
+    static_path: returns the path of a static file by its name.
+    """
     templates = Environment(
         loader=PackageLoader("ari_agent.console"),
         autoescape=True,
@@ -79,7 +82,7 @@ class Pages:
 
     def __init__(self, signer: LoginSigner, static_path: Callable[[str], str]) -> None:
         self._signer = signer
-        self._templates = _templates(static_path)
+        self._templates = compiled_templates(static_path)
 
     def fragment(self, template: str, values: Mapping[str, object]) -> Markup:
         """Return a template's text by itself. Raises jinja2.TemplateError where template and values do not fit."""

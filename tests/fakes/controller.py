@@ -19,6 +19,7 @@ from typing import Any, Self
 import aiohttp
 
 from tests.fakes.preloaded import PreloadedProcess, offered
+from tests.store.databases import empty_sqlite
 
 READY_S = 45.0
 
@@ -70,7 +71,8 @@ class Controller:
     ) -> None:
         """`prefix`: a command that runs the process somewhere else, such as another network namespace.
 
-        program: Python's arguments. `is_preloaded`: what it imports may have been imported before the start.
+        program: Python's arguments. `is_preloaded`: what it imports may have been imported before the start, and its
+        own database, unless it is there, begins as a copy of an empty one: to make one takes half as long as a start.
         """
         self.folder = folder
         self.api_key = f"key_{secrets.token_hex(16)}"
@@ -88,7 +90,7 @@ class Controller:
             "ARI_PASSWORD": ari_password,
             "BIND": self.url.removeprefix("http://"),
             "API_KEY": self.api_key,
-            "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'calls.db'}",
+            "DATABASE_URL": self._own_database_url,
             "RTP_HOST": host,
             "CONCURRENCY_LIMIT": "200",
             "SPEECH_TO_TEXT": "none",  # what is installed here takes a process, where no text agent speaks
@@ -127,12 +129,24 @@ class Controller:
     async def _run(self, environment: Mapping[str, str], log: int) -> asyncio.subprocess.Process | PreloadedProcess:
         server = offered()
         if self.is_preloaded and server is not None:
+            await self._copy_empty_database()
             arguments = self._program[1:]
             return await server.start(*arguments, cwd=self.folder, environment=environment, output=log, errors=log)
         stdin = asyncio.subprocess.DEVNULL
         return await asyncio.create_subprocess_exec(
             *self.command(), cwd=self.folder, env=environment, stdout=log, stderr=log, stdin=stdin
         )
+
+    @property
+    def _own_database_url(self) -> str:
+        return f"sqlite+aiosqlite:///{self.folder / 'calls.db'}"
+
+    async def _copy_empty_database(self) -> None:
+        path = self.folder / "calls.db"
+        if self.environment["DATABASE_URL"] == self._own_database_url and not path.exists():
+            content = await asyncio.to_thread(empty_sqlite)
+            path.touch(mode=0o600)  # as the controller makes it
+            path.write_bytes(content)
 
     async def wait_for(self, path: str, status: int, *, timeout_s: float = READY_S) -> Reply:
         """Until a path answers with a status."""

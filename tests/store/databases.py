@@ -9,8 +9,10 @@ import asyncio
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -27,8 +29,17 @@ _count = itertools.count()
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite database that is brought to the current schema once, to be copied by each test that needs one."""
     path = tmp_path_factory.mktemp("store") / "empty.db"
-    asyncio.run(_open_once(f"sqlite+aiosqlite:///{path}"))
+    path.write_bytes(empty_sqlite())
     return path
+
+
+@cache
+def empty_sqlite() -> bytes:
+    """The content of that file. Not to be called in an event loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        asyncio.run(_open_once(f"sqlite+aiosqlite:///{path}"))
+        return path.read_bytes()
 
 
 @pytest.fixture(scope="session")
