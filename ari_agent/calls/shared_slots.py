@@ -363,8 +363,11 @@ class SharedSlots:
     def _fail(self, error: StoreError) -> None:
         """Try again soon. What the database has done of it is found with the next connection, which `session` makes."""
         self._not_before_s = time.monotonic() + _AGAIN_S
+        is_node = not isinstance(error, NoNode)
+        if not is_node:
+            self._doubt()  # its rows were removed, and no new connection says so
         # Whoever is none of the controllers must not use what others count.
-        self._may_take = self._takes_while_away and not isinstance(error, NoNode)
+        self._may_take = self._takes_while_away and is_node
         if self.is_away and not self._is_said_to_be_away:
             self._is_said_to_be_away = True
             what = "are taken by what was last known of them" if self._may_take else "are not given to new calls"
