@@ -419,6 +419,7 @@ def _failover(shared: _Shared, calls: _Calls) -> Failover:
     )
     shared.node.on_dead(failover.take_over)
     shared.node.on_fenced(failover.give_up)
+    shared.node.takes_over(True)
     return failover
 
 

@@ -89,6 +89,7 @@ async def joined_node(settings: Settings, store: Store) -> AsyncIterator[AnyNode
         yield SoleNode(about, started_ms=now_ms())
         return
     node = Node(store, about)
+    node.takes_over(False)  # before there is who goes on with calls
     try:
         await node.join()
     except StoreError as error:

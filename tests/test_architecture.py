@@ -414,6 +414,8 @@ WAITING: Final = (
     "calls.agent_absence",
     "calls.resumed_call",
     "calls.take_over",
+    "calls.left_calls",
+    "calls.failover",
     "calls.transfer.agentic_transfer",
     "calls.transfer.transfer_agent_call",
     "calls.transfer.transfer_agent_order",

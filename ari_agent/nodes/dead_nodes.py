@@ -26,6 +26,8 @@ class DeadNodes:
 
     def __init__(self, pace: Pace, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._pace, self._clock = pace, clock
+        self.is_ready = True
+        """Whether we take over: not while the parts are still built that go on with what a dead node had."""
         self._on_dead: list[OnDead] = []
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._not_before_s: dict[int, float] = {}
@@ -41,10 +43,9 @@ class DeadNodes:
     async def look(self, session: NodeSession, node_id: int, seen: Sequence[SeenNode], *, is_settled: bool) -> None:
         """Begin to take over whoever of these is dead. Raises StoreError where the session is over.
 
-        node_id: our own. is_settled: whether everybody has had the time to come back after PostgreSQL was away. Nobody
-        is taken over before it is registered what that means.
+        node_id: our own. is_settled: whether everybody has had the time to come back after PostgreSQL was away.
         """
-        if not is_settled or not self._on_dead:
+        if not is_settled or not self.is_ready:
             return
         for node in seen:
             other = node.node_id

@@ -51,7 +51,7 @@ class Node:
         self._session: NodeSession | None = None
         self._own_id: int | None = None
         """The node that we are, or come back as; None where we have to join."""
-        self._is_away = False
+        self._is_away = self._has_left = False
         self._settled_s = 0.0
         self._seen: Sequence[SeenNode] = ()
         self._seen_s = time.monotonic()
@@ -77,6 +77,10 @@ class Node:
     def acting_as(self) -> int | None:
         """Return the node_id as which this process may act for its calls; None while it may not. See `may_act`."""
         return self.node_id if self.may_act else None
+
+    def takes_over(self, is_ready: bool) -> None:
+        """Take over from dead nodes from now on, or not yet: others may. See DeadNodes.is_ready."""
+        self._dead.is_ready = is_ready
 
     def on_dead(self, take_over: OnDead) -> None:
         """Have this called for each node that has died. See DeadNodes.on_dead."""
@@ -126,6 +130,7 @@ class Node:
 
     async def leave(self) -> None:
         """Be a node no more: what this one has begun has ended."""
+        self._has_left = True
         if self._session is None or self._own_id is None:
             return
         session, self._session = self._session, None
@@ -142,6 +147,8 @@ class Node:
             await asyncio.sleep(self._pace.beat_s)
 
     async def _beat(self) -> None:
+        if self._has_left:
+            return
         try:
             session = self._session or await self._come_back()
             if session is not None:

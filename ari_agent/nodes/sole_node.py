@@ -47,6 +47,9 @@ class SoleNode:
         """Return what is the same at all times: nobody takes anything over."""
         return 0
 
+    def takes_over(self, is_ready: bool) -> None:
+        """Nobody else is there to take over from."""
+
     def on_dead(self, take_over: OnDead) -> None:
         """Nobody else is there who could die."""
 

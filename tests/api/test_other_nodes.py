@@ -156,6 +156,7 @@ async def test_a_controller_that_is_not_there_is_named_and_what_is_stored_is_sti
 async def test_a_request_is_passed_on_once(pair: Pair) -> None:
     pair.board_of_two.calls.clear()
     pair.store.node_id = 1
+    await pair.store.held_calls.take_over(2, 1)
     await pair.store.calls.save(a_call(CALL, call_status="ongoing"))
     answer = await pair.two.post(f"/v2/stop-call/{CALL}")
     assert "is not ongoing" in await refused(answer, 400), "its own node knows of no such call"

@@ -140,10 +140,9 @@ async def test_asterisk_describes_every_request(asterisk: FakeAsterisk, ari: Ari
     call, answer = CALLS[name]
     asterisk.answer = answers(204 if answer is None else 200, answer)
     await call(ari)
-    (noted,) = asterisk.requests
-    ((operation, outcome),) = ari.rest_seconds
-    assert outcome == "2xx"
-    check_described(noted, operation)
+    for noted, (operation, outcome) in zip(asterisk.requests, ari.rest_seconds, strict=True):
+        assert outcome == "2xx"
+        check_described(noted, operation)
 
 
 async def test_what_a_connection_asks_for_is_described(asterisk: FakeAsterisk, ari: Ari) -> None:

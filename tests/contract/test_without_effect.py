@@ -81,6 +81,7 @@ EFFECTIVE: Final = frozenset(
         "response_engine.audio_websocket_subprotocols",
         "response_engine.audio_websocket_auth_token",
         "response_engine.audio_websocket_protocol",
+        "response_engine.audio_websocket_redial_ms",
         "response_engine.audio_websocket_url",
         "response_engine.conversation_flow_id",
         "response_engine.llm_id",
