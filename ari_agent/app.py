@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ari_agent import console_health, metric_samples
+from ari_agent import metric_samples
 from ari_agent.api.auth import HAS_OWN_LOGIN
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.server import build_api
@@ -53,8 +53,9 @@ from ari_agent.clock import now_ms
 from ari_agent.config import Settings
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
-from ari_agent.console_facts import installation, settings_rows
-from ari_agent.console_tools import check_runs, number_tools
+from ari_agent.console_sources.health_sources import health_sources
+from ari_agent.console_sources.page_tools import check_runs, installation, number_tools
+from ari_agent.console_sources.settings_rows import settings_rows
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
@@ -408,9 +409,7 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             api_key=settings.api_key.get_secret_value(),
             read_only_key=settings.console_read_only_key.get_secret_value(),
             is_https=settings.link_base_url.startswith("https:"),
-            health=console_health.sources(
-                shared.ari, shared.database, shared.artefacts, calls.switchboard, calls.trunks
-            ),
+            health=health_sources(shared.ari, shared.database, shared.artefacts, calls.switchboard, calls.trunks),
             slots=calls.slots,
             artefacts=shared.artefacts,
             numbers=number_tools(
