@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlencode
 
 from ari_agent.console.calls.said_words import SHORTEST, SaidWords
-from ari_agent.console.words import readable
+from ari_agent.console.words import query_string, readable
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.store.call_filter import AnyFilter, AnyOf, Filter, FilterField, FilterOp
 
@@ -62,8 +61,7 @@ class CallQuery:
 
     def link(self, **changed: str) -> str:
         """Return the query string for the same search with some fields changed."""
-        fields = {name: changed.get(name, getattr(self, name)) for name in self.__slots__}
-        return urlencode({name: value for name, value in fields.items() if value})
+        return query_string({name: changed.get(name, getattr(self, name)) for name in self.__slots__})
 
     def chips(self) -> Sequence[tuple[str, str, str]]:
         """Return what is looked for, each with its name, and with the query string for the search without it."""
