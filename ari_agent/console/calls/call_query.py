@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -21,8 +21,9 @@ _LONGEST: Final = 200
 class CallQuery:
     """What is looked for; "" where it is of no interest. after: the page that begins after this key.
 
-    number: a caller's or a called one, whole or in part. agent, reason, status, direction: as the call object has
-    them. since, until: a day, or day and minute, in UTC. longer_s, shorter_s: seconds. words: that were said.
+    number: a caller's or a called one, whole or in part. agent: its id, or a part of its name. reason, status,
+    direction: as the call object has them. since, until: a day, or day and minute, in UTC. longer_s, shorter_s:
+    seconds. words: that were said.
     """
 
     number: str = ""
@@ -46,12 +47,13 @@ class CallQuery:
         """Return what cannot be looked for, in sentences that say what would be right."""
         return [problem for name, check in _CHECKS.items() if (problem := check(getattr(self, name)))]
 
-    def filters(self, of_number: FilterOp = FilterOp.CO) -> Sequence[AnyFilter]:
+    def filters(self, of_number: FilterOp = FilterOp.CO, *, named: Collection[str] = ()) -> Sequence[AnyFilter]:
         """Return the conditions, all of which must hold; what is among the problems is none.
 
         of_number: the number that is looked for is the whole of a call's number, its beginning, or somewhere in it.
+        named: the ids of agents with the name that is looked for.
         """
-        return tuple(self._filters(of_number))
+        return tuple(self._filters(of_number, named))
 
     def sides(self, of_number: FilterOp) -> Sequence[Filter]:
         """Return the conditions that caller or called one has the number; empty where none is looked for."""
@@ -71,9 +73,11 @@ class CallQuery:
             if (value := getattr(self, name))
         ]
 
-    def _filters(self, of_number: FilterOp) -> Iterator[AnyFilter]:
+    def _filters(self, of_number: FilterOp, named: Collection[str]) -> Iterator[AnyFilter]:
         if sides := self.sides(of_number):
             yield AnyOf([[side] for side in sides])
+        if self.agent:
+            yield Filter(FilterField.AGENT_ID, FilterOp.IN, sorted({self.agent, *named}))
         for field, value in _EXACT.items():
             if (wanted := getattr(self, value)) and not _CHECKS.get(value, _never)(wanted):
                 yield Filter(field, FilterOp.EQ, wanted)
@@ -102,7 +106,6 @@ _LABELS: Final[Mapping[str, str]] = {
 _DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000
 _EXACT: Final = {
-    FilterField.AGENT_ID: "agent",
     FilterField.DISCONNECTION_REASON: "reason",
     FilterField.CALL_STATUS: "status",
     FilterField.DIRECTION: "direction",

@@ -17,7 +17,7 @@ from ari_agent.console.cached_answer import CachedAnswer
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.live_feed import Feed, LiveFeed
 from ari_agent.console.live_rows import LiveRows
-from ari_agent.console.login.access import session_of
+from ari_agent.console.login.access import see_other, session_of
 from ari_agent.console.now.day_figures import HOURS, DayFigures, day_begins_ms, day_figures
 from ari_agent.console.now.health import Health
 from ari_agent.console.now.levels import levels_feed
@@ -95,6 +95,11 @@ async def show_now(request: web.Request) -> web.Response:
     )
     parts = {"summary": summary, "day": day, "trunks": trunks}
     return pages.page("now.html", request[SESSION], rows=feeds.calls.html, parts=parts)
+
+
+async def to_now(_request: web.Request) -> web.Response:
+    """Answer the first page's path with a slash behind it, as people type it."""
+    return see_other("/console")
 
 
 async def watch_now(request: web.Request) -> web.StreamResponse:

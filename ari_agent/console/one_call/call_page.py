@@ -62,6 +62,14 @@ async def show_call(request: web.Request) -> web.Response:
     return await asyncio.to_thread(lambda: page(**page_values(request.app, shown)))
 
 
+async def show_end(request: web.Request) -> web.Response:
+    """Answer nothing while the call goes on, then that it is over, for a page of the call that is open."""
+    call_id = call_id_of(request)
+    if request.app[DEPENDENCIES].calls.record(call_id) is not None:
+        return web.Response(status=204)
+    return request.app[PAGES].piece("call_over.html", {"call_id": call_id})
+
+
 async def read_call(request: web.Request, call_id: str) -> ShownCall:
     """Read what the page of a call shows. Raises UnknownCall, StoreError, ArtefactError."""
     dependencies, query = request.app[DEPENDENCIES], request.query
