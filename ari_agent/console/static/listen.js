@@ -117,7 +117,7 @@
 
   const told = (callId, caller) => (text, isOn) => {
     const bar = document.getElementById("listening");
-    bar.querySelector("[role=status]").textContent = text && caller ? `${caller}: ${text}` : text;
+    bar.querySelector("[role=status]").textContent = text && caller ? `${text} (${caller})` : text;
     bar.querySelector("label").hidden = !isOn;
     bar.querySelector("button").textContent = isOn ? "Stop" : "Close";
     bar.classList.toggle("on", text !== "");
