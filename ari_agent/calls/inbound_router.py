@@ -99,11 +99,20 @@ class InboundRouter:
         self._show_withheld_numbers = show_withheld_numbers
 
     async def receive(
-        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Ring, public_log: PublicLog = NO_LOG
+        self,
+        channel: Channel,
+        arguments: Sequence[str],
+        call_id: str,
+        *,
+        ring: Ring,
+        public_log: PublicLog = NO_LOG,
+        undecided: Callable[[Call], None] = lambda _: None,
     ) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
 
         ring: sends 180 Ringing. public_log: is told what was decided, and why, but for the refusal that is raised.
+        undecided: is told the call, as far as it is known, once it may be taken, and before the inbound webhook is
+        asked.
 
         Raises:
             CallRefused: nobody takes it.
@@ -132,6 +141,7 @@ class InboundRouter:
         )
         if not number and not own:
             raise CallRefused(refused_number(dialled, candidates), call)
+        undecided(call)
         known = variables.merge(headers=sip.variables, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
         given = {"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known}
         agent, decision = await self._decider.decide(number, own, call, given, told)

@@ -138,10 +138,12 @@ class _Render:
     async def summary(self, health: Health, *, wait_s: float = 0.0) -> Markup:
         """Return how many calls and slots there are, who serves them, and how each part is."""
         parts = await health.parts(wait_s=wait_s)
-        in_progress = len(self.dependencies.calls.live())
+        live, record = self.dependencies.calls.live(), self.dependencies.calls.record
+        undecided = sum(record(call.call_id) is None for call in live)
         values = {
-            "in_progress": in_progress,
-            "not_shown": max(0, in_progress - _SHOWN),
+            "in_progress": len(live),
+            "undecided": undecided,
+            "not_shown": max(0, len(live) - _SHOWN),
             "slots": self.dependencies.slots,
             "parts": parts,
             "nodes": self.dependencies.health.nodes(),

@@ -15,6 +15,7 @@ _WORD_CHARACTERS: Final = 50
 _SPEAKERS: Final = {"agent": "Agent", "user": "Caller", "transfer_target": "Target"}
 
 
+_FAILED: Final[Mapping[bool | None, str]] = {None: "", True: "", False: "failed: "}
 _DOINGS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]]] = {
     "tool_call_invocation": ("Tool", lambda item: f"{item['name']} {item['arguments']}"),
     "tool_call_result": ("Tool's answer", lambda item: f"{_FAILED[item['successful']]}{item['content']}"),
@@ -24,7 +25,6 @@ _DOINGS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]]] = {
     "injected": ("Context added", lambda item: str(item["content"])),
 }
 """What was done beside speaking: its name, and how it is told."""
-_FAILED: Final = {None: "", True: "", False: "failed: "}
 
 
 @dataclass(frozen=True, slots=True)
