@@ -115,7 +115,7 @@ def page_values(app: web.Application, shown: ShownCall) -> Mapping[str, Any]:
         "recording": recording_of(call, for_others=bool(shown.shared_at)) if dependencies.artefacts else None,
         "has_log": bool(lines),
         "choice": choice,
-        "log": log_entries([line.raw for line in choice.lines[:_LOG_ROWS]]),
+        "log": log_entries(choice.lines[:_LOG_ROWS]),
         "log_is_whole": shown.log.is_whole and len(choice.lines) <= _LOG_ROWS,
         "log_link": "" if shown.shared_at else link_path(known.get("public_log_url")),
         "raw": raw[:_RAW_CHARACTERS],
