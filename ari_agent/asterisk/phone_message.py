@@ -38,7 +38,7 @@ def why_refused(message: str, *, account: str, called: Collection[str] = ()) -> 
 
     called: the Call-IDs of the calls to the page.
     """
-    head = message.partition("\r\n\r\n")[0]
+    head = message.lstrip("\r\n").partition("\r\n\r\n")[0]  # Asterisk passes over empty lines before a request
     if _UNCLEAN.search(head):
         return "its lines do not all end as SIP's do"
     if head.startswith("SIP/2.0 ") or not head.strip():

@@ -43,6 +43,7 @@ def test_what_a_telephone_sends_goes_through(message: str) -> None:
         (REGISTER.replace('"Smith, Ann" <sip:web@pbx>', '"<sip:web@pbx>" <sip:trunk@pbx>'), "not from the account"),
         (REGISTER.replace("To:", "From: <sip:web@pbx>\r\nTo:"), "not from the account"),
         (REGISTER.replace("From:", "Fro:"), "not from the account"),
+        ("\r\n\r\n" + REGISTER.replace("sip:web@pbx>;tag", "sip:trunk@pbx>;tag"), "not from the account"),
         (REGISTER.replace("To:", f"{AUTHORIZATION}{AUTHORIZATION}To:"), "more than one challenge"),
         (REGISTER.replace("Contact:", "Contact: <sip:far@carrier.example>\r\nm:"), "more than one contact"),
         (REGISTER.replace("Contact:", "Contact: <sip:far@carrier.example>,"), "more than one contact"),
@@ -69,6 +70,7 @@ def test_in_a_call_to_the_page_its_requests_may_be_from_its_contact() -> None:
         assert why_refused(message, account="web", called=["other"])
     for wrong in (
         BYE.replace("BYE", "REGISTER"),
+        "\r\n" + BYE.replace("BYE", "REGISTER"),
         BYE.replace("pbx>;tag=2", "pbx>"),
         BYE.replace("<sip:+14155550100@pbx>", '";tag=9" <sip:1@pbx;tag=2>').replace("@pbx;tag=2>;tag=2", "@pbx;tag=2>"),
         BYE.replace("Call-ID:", "Call-ID: unknown\r\nCall-ID:"),

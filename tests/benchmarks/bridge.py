@@ -142,6 +142,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         if arguments.watchers is not None:
             come = await stack.enter_async_context(watched(_Shown(sessions), arguments.watchers))
             await come()
+            freeze_garbage_collector()
         print("READY", flush=True)
         await stopped.wait()
     if watching:
