@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ari_agent import console_health, metric_samples
+from ari_agent import metric_samples
 from ari_agent.api.auth import HAS_OWN_LOGIN
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.other_nodes import OtherNodes
@@ -55,8 +55,9 @@ from ari_agent.clock import now_ms
 from ari_agent.config import Settings
 from ari_agent.console import console
 from ari_agent.console.dependencies import ConsoleDependencies
-from ari_agent.console_facts import installation, settings_rows
-from ari_agent.console_tools import check_runs, number_tools
+from ari_agent.console_sources.health_sources import health_sources
+from ari_agent.console_sources.page_tools import check_runs, installation, number_tools
+from ari_agent.console_sources.settings_rows import settings_rows
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.contract.trace import Trace
 from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
@@ -438,7 +439,7 @@ def _console(shared: _Shared, calls: _Calls) -> web.Application:
             read_only_key=settings.console_read_only_key.get_secret_value(),
             logins_folder=settings.spool_folder.parent / "logins" if settings.shares_port else None,
             is_https=settings.link_base_url.startswith("https:"),
-            health=console_health.sources(
+            health=health_sources(
                 shared.ari,
                 shared.database,
                 shared.artefacts,

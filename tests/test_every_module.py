@@ -124,8 +124,9 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "calls/dial_trial": ("console/numbers/test_dial_page", "each way, verdict and price is a line of the page"),
     "calls/webhook_trial": ("console/numbers/test_number_page", "a webhook is tried out by a button of the page"),
     "console/check/check_runs": ("console/check/test_check_page", "what a run has found is seen on the page"),
+    "console/words": ("console/calls/test_call_list", "figures, times and links are words of a page"),
     "console/numbers/number_story": ("console/numbers/test_number_page", "each sentence is one of the page"),
-    "console_tools": ("integration/test_console_check", "built by app.py alone, and used by the console's pages"),
+    "console_sources/page_tools": ("integration/test_console_check", "built by app.py alone, for the console's pages"),
     "calls/inbound_decider": ("calls/test_inbound_router", "its second half, from the country to the agent"),
     "calls/inbound_call": ("integration/test_routing", "from StasisStart to the session: both are Asterisk's"),
     "calls/transfer/invite_transfer": (

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -19,7 +20,7 @@ import aiohttp
 
 from ari_agent.asterisk.digest import answer as digest_answer
 from ari_agent.asterisk.digest import with_password
-from ari_agent.asterisk.phone_message import why_refused
+from ari_agent.asterisk.phone_message import invited, why_refused
 from ari_agent.contract.parsing.redacted_url import RedactedUrl
 from ari_agent.errors import AsteriskRefused, AsteriskUnreachable
 
@@ -29,6 +30,8 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 _CONNECT_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 1.0
 _PING_S: Final = 20.0
+_CALLS_KNOWN: Final = 20
+"""So many of the last calls to a page are known: it takes one at a time, and refuses the others."""
 _SUBPROTOCOL: Final = "sip"
 _HOST: Final = "controller.invalid"
 _REGISTRAR: Final = f"sip:{_HOST}"
@@ -43,6 +46,7 @@ class SipLine:
         self._websocket = websocket
         self._account = account
         self._password = password
+        self._called: deque[str] = deque(maxlen=_CALLS_KNOWN)
 
     async def send(self, message: str) -> None:
         """Send a SIP message of the page, unless it is none that its telephone may send: see why_refused.
@@ -50,7 +54,7 @@ class SipLine:
         Raises:
             ConnectionError: the websocket has closed.
         """
-        if why := why_refused(message, account=self._account):
+        if why := why_refused(message, account=self._account, called=self._called):
             log.warning("a message of the telephone in the console was left out: %s", why)
             return
         await self._websocket.send_str(with_password(message, username=self._account, password=self._password))
@@ -59,6 +63,8 @@ class SipLine:
         """Yield the SIP messages of Asterisk until it closes the websocket."""
         async for message in self._websocket:
             if message.type is aiohttp.WSMsgType.TEXT:
+                if call_id := invited(message.data):
+                    self._called.append(call_id)
                 yield message.data
 
 

@@ -9,6 +9,9 @@ Where no slot comes free in time (`concurrency`), the caller goes on ringing at 
 Who waits has a record already. If the process dies while the fallback number rings, Asterisk goes on without it: the
 caller is answered there or, if nobody answers, comes back to the next process and hears that the call failed. Their
 record ends with `concurrency_limit_reached`, that of a caller who still waited with `error_retell`.
+
+Whose call ends while it is being decided who takes it, as when the caller hangs up before the inbound webhook has
+answered, leaves a record that begins with this end; who is turned away leaves none.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from ari_agent.calls.referable_call import ReferableCall
 from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.state import CallState, Diverted, Routed
 from ari_agent.calls.teardown import Teardown
-from ari_agent.contract.call import CallDirection
+from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.disconnection import DisconnectionReason
 from ari_agent.errors import AsteriskError, CallError, ChannelGone
 from ari_agent.gather import gather
@@ -55,6 +58,7 @@ class InboundCall(ReferableCall):
         self._router = router
         self._channel = channel
         self._arguments = arguments
+        self._undecided: Call | None = None
         self._timeline.feed(StasisStart(channel=channel), services.now_ms())
 
     async def _ring(self) -> None:
@@ -92,12 +96,25 @@ class InboundCall(ReferableCall):
             channel = self._channel
             try:
                 return await self._router.receive(
-                    channel, self._arguments, self.call_id, ring=self._ring, public_log=self._log.public
+                    channel,
+                    self._arguments,
+                    self.call_id,
+                    ring=self._ring,
+                    public_log=self._log.public,
+                    undecided=self._is_undecided,
                 )
             except ChannelGone:
                 if channel.id == self.channel_id:
                     raise
                 self._channel = channel.model_copy(update={"id": self.channel_id})
+
+    def _is_undecided(self, call: Call) -> None:
+        self._undecided = call
+
+    async def _end(self, teardown: Teardown) -> None:
+        if self._record is None and self._undecided and teardown.reason:
+            self._record = self._new_record(self._undecided, None)
+        await super()._end(teardown)
 
     async def _divert(self, arrival: Arrival, record: CallRecord) -> None:
         """Send the caller to the fallback number, if there is one: no slot came free."""
@@ -141,7 +158,7 @@ class InboundCall(ReferableCall):
             await self._end(Teardown(DisconnectionReason.NO_CONCURRENCY_FALLBACK))
 
     def _refuse(self, error: CallRefused) -> None:
-        refusal = error.refusal
+        refusal, self._undecided = error.refusal, None
         self._log.info("call refused: %s", refusal.why)
         self._log.public.add("routed", decision="refuse", rule=refusal.why, q850_cause=refusal.q850_cause)
         if refusal.reason:

@@ -101,19 +101,25 @@ class InboundRouter:
         self._show_withheld_numbers = show_withheld_numbers
 
     async def receive(
-        self, channel: Channel, arguments: Sequence[str], call_id: str, *, ring: Ring, public_log: PublicLog = NO_LOG
+        self,
+        channel: Channel,
+        arguments: Sequence[str],
+        call_id: str,
+        *,
+        ring: Ring,
+        public_log: PublicLog = NO_LOG,
+        undecided: Callable[[Call], None] = lambda _: None,
     ) -> Arrival:
         """Decide who takes the call. The caller rings all the while; cancelling leaves nothing behind.
 
         ring: sends 180 Ringing. public_log: is told what was decided, and why, but for the refusal that is raised.
+        undecided: is told the call, as far as it is known, before the inbound webhook is asked.
 
         Raises:
             CallRefused: nobody takes it.
             AsteriskError: the channel is gone, or Asterisk is.
         """
-        stasis, told = parse_arguments(arguments), RoutingLog(public_log)
-        if stasis.ignored:
-            log.warning("Stasis() arguments ignored, expected name=value: %s", ", ".join(stasis.ignored))
+        stasis, told = _parsed(arguments), RoutingLog(public_log)
         if is_call_id(dialled_user(channel.dialplan.exten)):
             return await self._receive_registered(channel, stasis, call_id, ring, told)
         _, (sip, from_number), from_dialplan = await gather(
@@ -123,8 +129,7 @@ class InboundRouter:
             log.info(_NO_SIP_HEADERS, channel.name, extra={"channel_id": channel.id})
         candidates = _dialled(channel, stasis, sip)
         dialled, number = await self._store.phone_numbers.dialled(candidates)
-        if number is None:
-            number = await self._registered_number(channel, candidates)
+        number = number or await self._registered_number(channel, candidates)
         told.number(candidates, number)
         to_number = number.phone_number if number else dialled.as_dialled
         sticky = stasis.sticky and from_number != ANONYMOUS
@@ -134,6 +139,7 @@ class InboundRouter:
         )
         if not number and not own:
             raise CallRefused(refused_number(dialled, candidates), call)
+        undecided(call)
         known = variables.merge(headers=sip.variables, dialplan=from_dialplan, arguments=stasis.variables, webhook={})
         given = {"custom_sip_headers": dict(sip.headers), "retell_llm_dynamic_variables": known}
         agent, decision = await self._decider.decide(number, own, call, given, told)
@@ -226,6 +232,13 @@ class InboundRouter:
         if caller.sip.headers:
             await self._ari.set_variables(channel.id, channel_variables(caller.sip.headers))
         return caller.sip, caller.number
+
+
+def _parsed(arguments: Sequence[str]) -> StasisArguments:
+    stasis = parse_arguments(arguments)
+    if stasis.ignored:
+        log.warning("Stasis() arguments ignored, expected name=value: %s", ", ".join(stasis.ignored))
+    return stasis
 
 
 def _dialled(channel: Channel, stasis: StasisArguments, sip: SipHeaders) -> Sequence[str]:

@@ -25,6 +25,7 @@ PREFIX: Final = "/console"
 _SHARED_PAGES_AT_ONCE: Final = 2
 _ROUTES: Final = (
     web.get("", now.show_now),
+    web.get("/", now.to_now),
     web.get("/now/events", now.watch_now, allow_head=False),
     web.get("/login", login.show_login, allow_head=False),
     web.post("/login", login.log_in),
@@ -32,6 +33,7 @@ _ROUTES: Final = (
     web.get("/calls", call_list.show_calls),
     web.get("/calls.csv", call_list.show_calls_as_csv, allow_head=False),
     web.get("/calls/{call_id}", call_page.show_call),
+    web.get("/calls/{call_id}/live", call_page.show_end),
     web.get("/calls/{call_id}/listen", listen.listen_to_call, allow_head=False),
     web.get("/calls/{call_id}/control", call_control.show_control),
     web.post("/calls/{call_id}/hang-up", call_control.hang_up),

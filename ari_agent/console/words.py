@@ -1,10 +1,12 @@
-"""Figures as people read them. Pure."""
+"""Figures as people read them, and what they type as pages read it. Pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import urlencode
 
 NONE: Final = "\u2013"
 """A dash, where there is no figure."""
@@ -46,6 +48,11 @@ def cents(value: float | None) -> str:
 def readable(text: str) -> str:
     """Return a text without what no field holds and a database refuses, such as NUL."""
     return "".join(filter(str.isprintable, text)).strip()
+
+
+def query_string(fields: Mapping[str, str]) -> str:
+    """Return the query string of a link with these fields, but for those that are empty."""
+    return urlencode({name: value for name, value in fields.items() if value})
 
 
 def midnight_ms(now_ms: int) -> int:

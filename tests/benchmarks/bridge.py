@@ -15,8 +15,10 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import uvloop
@@ -24,6 +26,7 @@ import uvloop
 from ari_agent.artefacts.artefact_store import ArtefactStore
 from ari_agent.artefacts.spool import Spool
 from ari_agent.calls.media.call_media import AgentReady, MediaEvent, MediaSpec
+from ari_agent.calls.media.call_tap import Levels
 from ari_agent.calls.media.media_session import MediaSession
 from ari_agent.calls.media.recording_file import STEREO_FILE, filler_of
 from ari_agent.contract.recording import NOT_RECORDED, RecordingPlan
@@ -32,6 +35,7 @@ from ari_agent.media.audio import ULAW, ulaw_to_linear
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wave_file import WaveFormat
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
+from tests.benchmarks.console_watchers import ManyCalls, watched
 
 _DIALLED_AT_ONCE = 50
 
@@ -48,6 +52,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--record", type=Path, help="folder; every call is recorded into it")
     parser.add_argument("--listened-to", type=int, default=0, help="calls of which somebody hears both sides")
     parser.add_argument("--levels-each-s", type=float, help="how often somebody looks at the levels of every call")
+    parser.add_argument("--watchers", type=int, help="browsers that watch the calls in a console of this process")
     parser.add_argument("--event-loop", choices=["uvloop", "asyncio"], default="uvloop")
     return parser.parse_args()
 
@@ -133,8 +138,13 @@ async def _run(arguments: argparse.Namespace) -> None:
     watching = (
         asyncio.create_task(_watch_levels(sessions, arguments.levels_each_s)) if arguments.levels_each_s else None
     )
-    print("READY", flush=True)
-    await stopped.wait()
+    async with AsyncExitStack() as stack:
+        if arguments.watchers is not None:
+            come = await stack.enter_async_context(watched(_Shown(sessions), arguments.watchers))
+            await come()
+            freeze_garbage_collector()
+        print("READY", flush=True)
+        await stopped.wait()
     if watching:
         watching.cancel()
     totals: Counter[str] = Counter({"listeners_bytes": heard["bytes"]})
@@ -146,6 +156,19 @@ async def _run(arguments: argparse.Namespace) -> None:
         totals["lost_bytes"] = spool.lost_bytes
     report = {"events": events, "wheel": repr(wheel), "worst_stall_s": wheel.worst_stall_s, **totals}
     print(json.dumps(report), file=sys.stderr)
+
+
+class _Shown(ManyCalls):
+    """The calls as the console lists them. Levels are looked at as they are, and shown as others each time."""
+
+    def __init__(self, sessions: Sequence[MediaSession]) -> None:
+        super().__init__(len(sessions))
+        self._looked_at = cycle(sessions)
+
+    def levels(self, call_id: str) -> Levels:
+        """Those of one call."""
+        _ = next(self._looked_at).levels
+        return super().levels(call_id)
 
 
 async def _watch_levels(sessions: Sequence[MediaSession], each_s: float) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ari_agent.console.live_record import live_record
+from ari_agent.console.one_call.call_log import log_lines
 from ari_agent.console.one_call.log_entries import LogEntry, log_entries
 from ari_agent.console.one_call.sip_ladder import ladder
 from ari_agent.console.one_call.transcript_rows import TranscriptRow, fitting
@@ -67,14 +68,14 @@ async def test_odd_ids_and_words_are_looked_for_in_vain(browser: Browser, odd: s
 
 def test_a_log_is_shown_as_far_as_it_can_be_read() -> None:
     text = b'{"ms": 1, "event": "fault", "what": {"a": 1}, "content": "x"}\n{"ms": \n[1]\n\xff\n{"event": null}'
-    assert log_entries(text.split(b"\n")) == [
+    assert log_entries(log_lines(text + b"\n")) == [
         LogEntry(1, "fault", 'what {"a": 1}', "x"),
-        LogEntry("", "unreadable", "", '{"ms": '),
-        LogEntry("", "unreadable", "", "[1]"),
-        LogEntry("", "unreadable", "", "\ufffd"),
-        LogEntry("", "null", "", ""),
+        LogEntry(1, "unreadable", "", '{"ms": '),
+        LogEntry(1, "unreadable", "", "[1]"),
+        LogEntry(1, "unreadable", "", "\ufffd"),
+        LogEntry(1, "null", "", ""),
     ]
-    assert log_entries([b"[" * 100_000])[0].event == "unreadable"
+    assert log_entries(log_lines(b"[" * 100_000 + b"\n"))[0].event == "unreadable"
 
 
 def test_what_is_shown_of_a_long_call_is_bounded() -> None:

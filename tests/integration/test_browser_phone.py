@@ -157,7 +157,13 @@ async def test_somebody_calls_an_agent_in_a_browser_and_is_called(
     assert await page.evaluate(COMES_AS_ANNOUNCED) == 1
     await press(page, "5")
     await comes_true(page, f"hears({AFTER_5_HZ})")
-    await press(page, "Hold")
+    await call.hears(seconds=0.5)
+    await press(page, "Mute")
+    await asyncio.sleep(0.5)  # what was on its way
+    muted = len(call.sound())
+    await call.hears_on(0.5)
+    assert heard_ms(call.sound()[muted:], VOICE_HZ) == 0
+    await press(page, "Mute", "Hold")
     await expect(state).to_have_text(f"{number} is on hold.")
     await press(page, "Resume")
     await expect(state).to_have_text(f"Talking with {number}.")
@@ -191,6 +197,18 @@ async def test_somebody_calls_an_agent_in_a_browser_and_is_called(
             assert (await another.refused()).status == 486
     await expect(page.get_by_role("alert")).to_have_text("The other side has hung up.")
 
+    async with stage.caller() as caller:
+        await caller.dial("browser-phone")
+        await press(page, "Answer")
+        await caller.answered()
+        await expect(state).to_have_text(f"Talking with {CALLER_NUMBER}.")
+        await page.get_by_label("Transfer to").fill(number)
+        await press(page, "Transfer")
+        await expect(page.get_by_role("alert")).to_have_text("Transferred.")
+        await caller.audio.hears(packets=50)
+        record = await stage.controller.call((await agent.call(index=1)).about["call_id"])
+        assert (record["from_number"], record["to_number"]) == (CALLER_NUMBER, number)
+
     # whoever leaves the page leaves the call, and is asked before
     await press(page, "Call")
     await expect(state).to_have_text(f"Talking with {number}.")
@@ -200,6 +218,6 @@ async def test_somebody_calls_an_agent_in_a_browser_and_is_called(
         assert dialog.type == "beforeunload"
         await dialog.accept()
     await leaving
-    record = await stage.controller.ended_call((await agent.call()).about["call_id"])
+    record = await stage.controller.ended_call((await agent.call(index=2)).about["call_id"])
     assert record["disconnection_reason"] == "user_hangup"
     await contacts(stage, wanted=False)

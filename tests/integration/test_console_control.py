@@ -42,9 +42,9 @@ async def do(browser: aiohttp.ClientSession, call_id: str, action: str, **form: 
 async def test_the_first_page_shows_how_asterisk_the_store_and_the_trunks_are(stage: Stage) -> None:
     await stage.import_number(None)  # others may be there, and in a worse state: twenty are shown
     wanted = (
-        r'class="good"><b>asterisk</b> works\s+<span class="quiet">\d+\.\d+',
-        r'class="good"><b>recordings</b> works\s+<span class="quiet">/',
-        r"<td>\+\d+</td><td>(un)?(known|reachable)</td><td>none</td>",
+        r'class="good"><b>Asterisk</b> ok\s+<span class="quiet">\d+\.\d+',
+        r'class="good"><b>Recordings</b> ok\s+<span class="quiet">/',
+        r"<td><a [^>]+>\+\d+</a></td><td>(un)?(known|reachable)</td><td>none</td>",
     )
     async with asyncio.timeout(60), logged_in(stage) as browser, browser.get("/console/now/events") as events:
         left, text = set(wanted), ""

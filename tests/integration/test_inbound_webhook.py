@@ -12,6 +12,7 @@ from tests.fakes.sip_message import first
 from tests.fakes.webhook_server import Answer, Delivery, Hook
 from tests.integration.long_calls import Outcomes
 from tests.integration.stage import CALLER_NUMBER, Stage
+from tests.integration.test_public_log import whole_log
 
 
 async def test_it_is_asked_signed_while_the_caller_rings(stage: Stage) -> None:
@@ -137,7 +138,8 @@ async def test_a_failure_is_asked_again_and_the_second_answer_counts(stage: Stag
 async def test_a_caller_who_gives_up_cancels_it(stage: Stage) -> None:
     hook = stage.webhooks.hook(Answer.inbound(delay_s=8))
     agent = stage.agents.agent()
-    number = await stage.import_number(await stage.create_agent(agent), inbound_webhook_url=hook.url)
+    agent_id = await stage.create_agent(agent)
+    number = await stage.import_number(agent_id, inbound_webhook_url=hook.url)
     async with stage.caller() as caller:
         await caller.dial(number)
         await caller.ringing()
@@ -147,6 +149,13 @@ async def test_a_caller_who_gives_up_cancels_it(stage: Stage) -> None:
     await asyncio.wait_for(hook.dropped.wait(), 5.0)
     assert len(hook.deliveries) == 1
     assert agent.attempts == 0
+    ended = await stage.events.event("call_ended", call_id=hook.deliveries[0].call["call_id"])
+    assert (ended.call["call_status"], ended.call["disconnection_reason"]) == ("ended", "user_hangup")
+    assert [step["event"] for step in ended.call["sip"]] == ["INVITE", "180", "CANCEL"]
+    assert (ended.call["hangup"]["who"], ended.call.get("start_timestamp")) == ("caller", None)
+    record = await stage.controller.call(ended.call["call_id"])
+    assert (record["agent_id"], record["to_number"]) == (agent_id, number)
+    assert "inbound_webhook_asked" in [line["event"] for line in await whole_log(record["public_log_url"])]
     await stage.idle()
 
 

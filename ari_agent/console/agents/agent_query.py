@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import urlencode
 
-from ari_agent.console.words import readable
+from ari_agent.console.words import query_string, readable
 
 _LONGEST: Final = 200
 _KEY: Final = re.compile(r"[0-9]{1,18}:[!-~]{1,256}")
@@ -38,4 +37,4 @@ class AgentQuery:
 
     def link(self, after: str) -> str:
         """Return the query string of another page of the same search."""
-        return urlencode({name: value for name, value in (("name", self.name), ("after", after)) if value})
+        return query_string({"name": self.name, "after": after})

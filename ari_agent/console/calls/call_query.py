@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlencode
 
 from ari_agent.console.calls.said_words import SHORTEST, SaidWords
-from ari_agent.console.words import readable
+from ari_agent.console.words import query_string, readable
 from ari_agent.contract.disconnection import CallStatus, DisconnectionReason
 from ari_agent.store.call_filter import AnyFilter, AnyOf, Filter, FilterField, FilterOp
 
@@ -22,8 +21,9 @@ _LONGEST: Final = 200
 class CallQuery:
     """What is looked for; "" where it is of no interest. after: the page that begins after this key.
 
-    number: a caller's or a called one, whole or in part. agent, reason, status, direction: as the call object has
-    them. since, until: a day, or day and minute, in UTC. longer_s, shorter_s: seconds. words: that were said.
+    number: a caller's or a called one, whole or in part. agent: its id, or a part of its name. reason, status,
+    direction: as the call object has them. since, until: a day, or day and minute, in UTC. longer_s, shorter_s:
+    seconds. words: that were said.
     """
 
     number: str = ""
@@ -47,12 +47,13 @@ class CallQuery:
         """Return what cannot be looked for, in sentences that say what would be right."""
         return [problem for name, check in _CHECKS.items() if (problem := check(getattr(self, name)))]
 
-    def filters(self, of_number: FilterOp = FilterOp.CO) -> Sequence[AnyFilter]:
+    def filters(self, of_number: FilterOp = FilterOp.CO, *, named: Collection[str] = ()) -> Sequence[AnyFilter]:
         """Return the conditions, all of which must hold; what is among the problems is none.
 
         of_number: the number that is looked for is the whole of a call's number, its beginning, or somewhere in it.
+        named: the ids of agents with the name that is looked for.
         """
-        return tuple(self._filters(of_number))
+        return tuple(self._filters(of_number, named))
 
     def sides(self, of_number: FilterOp) -> Sequence[Filter]:
         """Return the conditions that caller or called one has the number; empty where none is looked for."""
@@ -62,8 +63,7 @@ class CallQuery:
 
     def link(self, **changed: str) -> str:
         """Return the query string for the same search with some fields changed."""
-        fields = {name: changed.get(name, getattr(self, name)) for name in self.__slots__}
-        return urlencode({name: value for name, value in fields.items() if value})
+        return query_string({name: changed.get(name, getattr(self, name)) for name in self.__slots__})
 
     def chips(self) -> Sequence[tuple[str, str, str]]:
         """Return what is looked for, each with its name, and with the query string for the search without it."""
@@ -73,9 +73,11 @@ class CallQuery:
             if (value := getattr(self, name))
         ]
 
-    def _filters(self, of_number: FilterOp) -> Iterator[AnyFilter]:
+    def _filters(self, of_number: FilterOp, named: Collection[str]) -> Iterator[AnyFilter]:
         if sides := self.sides(of_number):
             yield AnyOf([[side] for side in sides])
+        if self.agent:
+            yield Filter(FilterField.AGENT_ID, FilterOp.IN, sorted({self.agent, *named}))
         for field, value in _EXACT.items():
             if (wanted := getattr(self, value)) and not _CHECKS.get(value, _never)(wanted):
                 yield Filter(field, FilterOp.EQ, wanted)
@@ -104,7 +106,6 @@ _LABELS: Final[Mapping[str, str]] = {
 _DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000
 _EXACT: Final = {
-    FilterField.AGENT_ID: "agent",
     FilterField.DISCONNECTION_REASON: "reason",
     FilterField.CALL_STATUS: "status",
     FilterField.DIRECTION: "direction",

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from ari_agent.console.calls.call_query import CallQuery
@@ -29,6 +30,8 @@ _FEW: Final = 10_000
 _WORK_SHARE: Final = 0.25
 """How much of the time a search through everything works, so that calls in progress do not feel it."""
 _SLICE_S: Final = 0.3
+_ID: Final = "agent_"
+"""What the ids of agents begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,55 +70,44 @@ async def find_calls(
     if not words.words:
         items = await store.calls.list_items(filters, limit=limit, pagination_key=after)
         return FoundCalls(await asyncio.to_thread(_read, items.calls), items.next_key)
-    async with turn:
-        return await _search(
-            store, words, filters, limit=limit, after=after, most_searched=most_searched, within_s=within_s
-        )
-
-
-async def _search(
-    store: Store,
-    words: SaidWords,
-    filters: Sequence[AnyFilter],
-    *,
-    limit: int,
-    after: str | None,
-    most_searched: int,
-    within_s: float,
-) -> FoundCalls:
-    until_s = time.monotonic() + within_s
     found: list[Mapping[str, Any]] = []
     searched, back_ms, key = 0, None, after
-    while True:
-        page = await store.calls.list_said(filters, limit=_IN_ONE_READ, pagination_key=key)
-        matching, read = await asyncio.to_thread(_matching, page.calls, words, limit - len(found))
-        found += matching
-        searched += read
-        key = page.next_key if read == len(page.calls) else page.calls[read - 1].key
-        back_ms = page.calls[read - 1].listed_ms if read else back_ms
-        is_enough = len(found) >= limit or searched >= most_searched or time.monotonic() >= until_s
-        if key is None or is_enough:
-            return FoundCalls(found, key, searched, back_ms)
+    async with turn:
+        until_s = time.monotonic() + within_s
+        while True:
+            page = await store.calls.list_said(filters, limit=_IN_ONE_READ, pagination_key=key)
+            matching, read = await asyncio.to_thread(_matching, page.calls, words, limit - len(found))
+            found += matching
+            searched += read
+            key = page.next_key if read == len(page.calls) else page.calls[read - 1].key
+            back_ms = page.calls[read - 1].listed_ms if read else back_ms
+            is_enough = len(found) >= limit or searched >= most_searched or time.monotonic() >= until_s
+            if key is None or is_enough:
+                return FoundCalls(found, key, searched, back_ms)
 
 
 async def _filters(store: Store, query: CallQuery) -> Sequence[AnyFilter]:
     """Return the filters of a query, with that way of looking for its number which is quick for it.
 
+    What is no id of an agent is a part of a name: that of any of its versions.
+
     Calls of exactly this number are found by an index, and so are those of numbers that begin with it, if they are few;
     where they are many, or it stands somewhere in a number, they are found in the order of the list.
     """
+    named = await store.agents.called(query.agent) if query.agent and not query.agent.startswith(_ID) else ()
+    filters = partial(query.filters, named=named)
     whole = query.sides(FilterOp.EQ)
     if not whole:
-        return query.filters()
+        return filters()
     for side in whole:
         if (await store.calls.list_items([side], limit=1)).calls:
-            return query.filters(FilterOp.EQ)
+            return filters(FilterOp.EQ)
     if not query.number.startswith("+"):
-        return query.filters(FilterOp.CO)
+        return filters(FilterOp.CO)
     for side in query.sides(FilterOp.SW):
         if await store.calls.has_more_than([side], _FEW):
-            return query.filters(FilterOp.CO)
-    return query.filters(FilterOp.SW)
+            return filters(FilterOp.CO)
+    return filters(FilterOp.SW)
 
 
 async def all_calls(

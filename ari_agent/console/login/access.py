@@ -20,8 +20,10 @@ from ari_agent.errors import (
     AsteriskRefused,
     AsteriskUnreachable,
     CallError,
+    CallNotOngoing,
     ChannelGone,
     StoreError,
+    UnknownCall,
 )
 from ari_agent.slow_readers import send_whole
 
@@ -75,9 +77,21 @@ def _without_store(error: Exception) -> tuple[int, str]:
     return 503, "The database or the store of recordings is not reachable; the controller's log says why."
 
 
+def _not_now(error: CallNotOngoing) -> tuple[int, str]:
+    if error.status in _OVER:
+        return error.http_status, "The call is over."
+    return error.http_status, f"The call is {error.status} now: that can be done while caller and agent talk."
+
+
+_OVER: Final = frozenset({"ended", "not_connected", "error"})
 # The first that fits: a special kind stands before the general one.
 _TRANSLATIONS: Final[Sequence[tuple[type[Exception], Callable[[Any], tuple[int, str]]]]] = (
     (ApiError, lambda error: (error.status, str(error))),
+    (
+        UnknownCall,
+        lambda error: (error.http_status, f"{error}: it was deleted, as old calls are, or the id is wrong"),
+    ),
+    (CallNotOngoing, _not_now),
     (CallError, lambda error: (error.http_status, str(error))),
     (ChannelGone, lambda _: (400, "The call has just ended.")),
     (AsteriskRefused, lambda error: (502, f"Asterisk refused: {error.message}")),
@@ -148,9 +162,15 @@ def _path_for_log(request: web.Request) -> str:
 
 def _to_login(request: web.Request) -> web.Response:
     if request.headers.get("HX-Request") == "true":  # a part of a page: the whole page has to go there
-        return web.Response(status=401, headers={"HX-Redirect": LOGIN, "Cache-Control": "no-store"})
-    wanted = request.path_qs if request.method == "GET" else ""
-    return see_other(f"{LOGIN}?next={quote(wanted)}" if wanted else LOGIN)
+        shown = request.headers.get("HX-Current-URL", "").partition("://")[2].partition("/")[2]
+        login = _login_before(f"/{shown}" if shown else "")
+        return web.Response(status=401, headers={"HX-Redirect": login, "Cache-Control": "no-store"})
+    return see_other(_login_before(request.path_qs if request.method == "GET" else ""))
+
+
+def _login_before(wanted: str) -> str:
+    """Return the path of the login that leads on to a page; "" leads to the first one."""
+    return f"{LOGIN}?next={quote(wanted)}" if wanted else LOGIN
 
 
 def _error_page(request: web.Request, status: int, text: str) -> web.Response:

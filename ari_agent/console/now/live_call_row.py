@@ -9,8 +9,8 @@ from ari_agent.console.live_record import live_record
 from ari_agent.contract.call import Call, CallDirection
 from ari_agent.contract.transcript import Utterance
 
-_LAST_WORDS: Final = 90
-"""Characters of what was said last."""
+_LAST_WORDS: Final = 50
+"""Characters of what was said last: what two lines of its column hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class LiveCallRow:
         return cls(
             call_id=call.call_id,
             state=str(getattr(state, "value", state)),
-            direction=call.direction.value if call.direction else call.call_type,
+            direction=call.direction.value if call.direction else call.call_type.replace("_", " "),
             far_end=far_end or "browser",
             our_end=our_end or "",
             agent=call.agent_name or call.agent_id,
@@ -46,4 +46,7 @@ class LiveCallRow:
 
 
 def _words_of(last: Utterance) -> str:
-    return f"{last.role}: {last.content[-_LAST_WORDS:]}"
+    end = last.content[-_LAST_WORDS:]
+    if len(last.content) > _LAST_WORDS:
+        end = f"\u2026{end.partition(' ')[2] or end}"  # half a word is none
+    return f"{last.role}: {end}"

@@ -17,7 +17,7 @@ from ari_agent.console.cached_answer import CachedAnswer
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.live_feed import Feed, LiveFeed
 from ari_agent.console.live_rows import LiveRows
-from ari_agent.console.login.access import session_of
+from ari_agent.console.login.access import see_other, session_of
 from ari_agent.console.now.day_figures import HOURS, DayFigures, day_begins_ms, day_figures
 from ari_agent.console.now.health import Health
 from ari_agent.console.now.levels import levels_feed
@@ -97,6 +97,11 @@ async def show_now(request: web.Request) -> web.Response:
     return pages.page("now.html", request[SESSION], rows=feeds.calls.html, parts=parts)
 
 
+async def to_now(_request: web.Request) -> web.Response:
+    """Answer the first page's path with a slash behind it, as people type it."""
+    return see_other("/console")
+
+
 async def watch_now(request: web.Request) -> web.StreamResponse:
     """Send what the page shows whenever it has changed, until the browser goes or its login is over."""
     feeds, dependencies = request.app[NOW_FEEDS], request.app[DEPENDENCIES]
@@ -133,10 +138,13 @@ class _Render:
     async def summary(self, health: Health, *, wait_s: float = 0.0) -> Markup:
         """Return how many calls and slots there are, who serves them, and how each part is."""
         parts = await health.parts(wait_s=wait_s)
-        in_progress, slots = len(self.dependencies.calls.live()), self.dependencies.slots
+        live, record = self.dependencies.calls.live(), self.dependencies.calls.record
+        undecided = sum(record(call.call_id) is None for call in live)
+        slots = self.dependencies.slots
         values = {
-            "in_progress": in_progress,
-            "not_shown": max(0, in_progress - _SHOWN),
+            "in_progress": len(live),
+            "undecided": undecided,
+            "not_shown": max(0, len(live) - _SHOWN),
             "slots": slots,
             "usage": await slots.usage() if slots else None,
             "parts": parts,

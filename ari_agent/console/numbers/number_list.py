@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
@@ -16,7 +16,7 @@ from ari_agent.calls.bound_agent import Bound
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, ConsoleDependencies
 from ari_agent.console.numbers import number_story
 from ari_agent.console.numbers.number_tools import NumberTools
-from ari_agent.console.words import readable
+from ari_agent.console.words import query_string, readable
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.trunk_status import TrunkStatus
 from ari_agent.errors import ApiError
@@ -134,6 +134,6 @@ def _trunk(number: PhoneNumber) -> str:
     return (config and config.termination_uri) or ""
 
 
-def _link(wanted: str, after: str | None) -> str:
-    fields = {name: value for name, value in (("q", wanted), ("after", after)) if value}
-    return "/console/numbers" + (f"?{urlencode(fields)}" if fields else "")
+def _link(wanted: str, after: str) -> str:
+    query = query_string({"q": wanted, "after": after})
+    return f"/console/numbers?{query}" if query else "/console/numbers"

@@ -17,6 +17,7 @@ from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION
 from ari_agent.console.form import read_form
 from ari_agent.console.numbers import number_story
 from ari_agent.console.numbers.number_list import host_of, link_of, tools_of, trunk_states
+from ari_agent.console.one_call.call_log import log_lines
 from ari_agent.console.one_call.log_entries import log_entries
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.errors import CallError, UnknownAsset
@@ -102,7 +103,7 @@ def _shown(trial: WebhookTrial) -> TriedWebhook:
     had = (("Dynamic variables", trial.variables), ("Metadata", trial.metadata), ("agent_override", trial.override))
     entries = [
         (entry.ms, entry.event.replace("_", " "), entry.facts, _indented(entry.content))
-        for entry in log_entries(trial.log)
+        for entry in log_entries(log_lines(b"".join(line.rstrip() + b"\n" for line in trial.log)))
     ]
     return TriedWebhook(
         trial.from_number,

@@ -11,15 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One event. ms: since the call began. facts: all else that the line says. raw: the line as it is stored."""
+    """One event. ms: since the call began. facts: all else that the line says."""
 
     ms: float
     event: str
     facts: Mapping[str, Any]
-    raw: bytes
 
 
-def parsed(line: bytes) -> dict[str, Any] | None:
+def _parsed(line: bytes) -> dict[str, Any] | None:
     """Return the JSON object of a line; None where it is none, as after a full disk."""
     try:
         facts = json.loads(line)
@@ -31,16 +30,23 @@ def parsed(line: bytes) -> dict[str, Any] | None:
 def log_lines(text: bytes) -> Sequence[LogLine]:
     """Return the lines of a log, or of a part of one: what is cut off at its end is left out.
 
-    A line that cannot be read is the event `unreadable`, at the time of the line before.
+    A line that cannot be read is the event `unreadable`, at the time of the line before, with the text as its content.
     """
     found: list[LogLine] = []
     for raw in text.split(b"\n")[:-1]:
-        facts = parsed(raw) or {"event": "unreadable"}
+        facts = _parsed(raw)
+        if facts is None:
+            facts = {"event": "unreadable", "content": raw.decode("utf-8", "replace")}
         after_ms = number(facts.pop("ms", None))
         if after_ms is None:
             after_ms = found[-1].ms if found else 0.0
-        found.append(LogLine(after_ms, str(facts.pop("event", "")), facts, raw))
+        found.append(LogLine(after_ms, words(facts.pop("event", "")), facts))
     return found
+
+
+def words(value: object) -> str:
+    """Return a value of a log as text."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def number(value: object) -> float | None:

@@ -62,6 +62,14 @@ async def show_call(request: web.Request) -> web.Response:
     return await asyncio.to_thread(lambda: page(**page_values(request.app, shown)))
 
 
+async def show_end(request: web.Request) -> web.Response:
+    """Answer nothing while the call goes on, then that it is over, for a page of the call that is open."""
+    call_id = call_id_of(request)
+    if request.app[DEPENDENCIES].calls.record(call_id) is not None:
+        return web.Response(status=204)
+    return request.app[PAGES].piece("call_over.html", {"call_id": call_id})
+
+
 async def read_call(request: web.Request, call_id: str) -> ShownCall:
     """Read what the page of a call shows. Raises UnknownCall, StoreError, ArtefactError."""
     dependencies, query = request.app[DEPENDENCIES], request.query
@@ -107,7 +115,7 @@ def page_values(app: web.Application, shown: ShownCall) -> Mapping[str, Any]:
         "recording": recording_of(call, for_others=bool(shown.shared_at)) if dependencies.artefacts else None,
         "has_log": bool(lines),
         "choice": choice,
-        "log": log_entries([line.raw for line in choice.lines[:_LOG_ROWS]]),
+        "log": log_entries(choice.lines[:_LOG_ROWS]),
         "log_is_whole": shown.log.is_whole and len(choice.lines) <= _LOG_ROWS,
         "log_link": "" if shown.shared_at else link_path(known.get("public_log_url")),
         "raw": raw[:_RAW_CHARACTERS],

@@ -93,7 +93,7 @@ def _shares(agents: Sequence[Mapping[str, Any]], draw: float | None) -> Sequence
         shares.append(
             Share(
                 str(agent.get("agent_id", "")),
-                "" if version is None else str(version),
+                "the latest" if version is None else str(version),
                 weight,
                 round(100 * weight / total, 1),
                 round(since, 6),

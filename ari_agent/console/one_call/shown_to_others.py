@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +28,4 @@ def for_others(call: Call, lines: Sequence[LogLine]) -> tuple[Call, Sequence[Log
 def _without_content(line: LogLine) -> LogLine:
     if "content" not in line.facts:
         return line
-    facts = {name: value for name, value in line.facts.items() if name != "content"}
-    raw = json.dumps({"ms": line.ms, "event": line.event, **facts}).encode()
-    return LogLine(line.ms, line.event, facts, raw)
+    return LogLine(line.ms, line.event, {name: value for name, value in line.facts.items() if name != "content"})

@@ -17,6 +17,8 @@ _HEAD: Final = 40
 _COLUMN: Final = 260
 _MARGIN: Final = 110
 _MOST_STEPS: Final = 200
+_LABELS: Final = {"dialplan": "goes on in the dialplan"}
+"""What is no message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def ladder(call: Call) -> Ladder | None:
 def _arrow(step: SipEvent, columns: Sequence[int], y: int, after_ms: int) -> Arrow:
     ours, theirs = columns[1], columns[2 if step.leg == "target" else 0]
     x1, x2 = (theirs, ours) if step.direction == "received" else (ours, theirs if step.direction else ours)
-    label: str = step.event
+    label: str = _LABELS.get(step.event, step.event)
     if step.sip_status and str(step.sip_status) != step.event:
         label += f" ({step.sip_status})"
     if step.q850_cause:

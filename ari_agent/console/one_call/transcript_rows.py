@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,6 +13,18 @@ _MOST_CHARACTERS: Final = 500_000
 """What a page shows of a transcript; a word that plays counts as _WORD_CHARACTERS, which its markup has."""
 _WORD_CHARACTERS: Final = 50
 _SPEAKERS: Final = {"agent": "Agent", "user": "Caller", "transfer_target": "Target"}
+
+
+_FAILED: Final[Mapping[bool | None, str]] = {None: "", True: "", False: "failed: "}
+_DOINGS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]]] = {
+    "tool_call_invocation": ("Tool", lambda item: f"{item['name']} {item['arguments']}"),
+    "tool_call_result": ("Tool's answer", lambda item: f"{_FAILED[item['successful']]}{item['content']}"),
+    "node_transition": ("Node", lambda item: f"{item['former_node_name']} \u2192 {item['new_node_name']}"),
+    "dtmf": ("Key", lambda item: str(item["digit"])),
+    "sms": ("Text message", lambda item: str(item["content"])),
+    "injected": ("Context added", lambda item: str(item["content"])),
+}
+"""What was done beside speaking: its name, and how it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +69,5 @@ def _rows(item: dict[str, Any]) -> Iterator[TranscriptRow]:
         is_whole = timed and len(timed) == len(item["words"])
         yield TranscriptRow(role, _SPEAKERS[role], item["content"], at_s, timed if is_whole else ())
     else:
-        facts = {key: value for key, value in item.items() if key not in {"role", "tool_call_id"} and value is not None}
-        yield TranscriptRow("tool", role.replace("_", " "), json.dumps(facts, ensure_ascii=False))
+        name, text = _DOINGS[role]
+        yield TranscriptRow("tool", name, text(item))

@@ -32,7 +32,8 @@
   // A stream that is lost leaves old figures behind, which have to be seen as old.
   const live = (isLive) => {
     const notice = document.getElementById("lost");
-    if (notice) notice.textContent = isLive ? "" : "The connection is lost, and this is old: load the page again.";
+    document.body.classList.toggle("old", !isLive);
+    if (notice) notice.textContent = isLive ? "" : "The connection is lost, and this is old: trying again. If it stays so, load the page again.";
   };
   document.addEventListener("htmx:sseOpen", () => live(true));
   document.addEventListener("htmx:sseError", () => live(false));

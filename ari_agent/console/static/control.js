@@ -11,6 +11,13 @@
     const dialog = document.getElementById("control");
     if (event.target.id === "control-forms" && dialog && !dialog.open) dialog.showModal();
   });
+  // A call that has ended has left the list.
+  document.addEventListener("htmx:sseMessage", () => {
+    const over = document.querySelector("#control[open] #control-over");
+    if (!over || document.getElementById(opener)) return;
+    over.hidden = false;
+    for (const part of document.querySelectorAll("#control-forms :is(input, select, button)")) part.disabled = true;
+  });
   document.addEventListener("htmx:sendError", (event) => {
     const outcome = event.detail.target;
     if (outcome && outcome.id === "outcome") outcome.textContent = "The controller did not answer; the call's page tells what happened.";

@@ -6,6 +6,8 @@
   const SIDES = ["Caller", "Agent"];
   let levels = {};
 
+  const who = (voice) => voice.closest("tr")?.querySelector("a")?.textContent ?? "";
+
   const meter = (side) => {
     const made = document.createElement("meter");
     Object.assign(made, { min: SILENT_DBFS, max: 0, value: SILENT_DBFS, title: side });
@@ -37,8 +39,7 @@
       if (document.getElementById("listening")) {
         const button = document.createElement("button");
         Object.assign(button, { type: "button", id: `${voice.dataset.callId}-listen`, textContent: "Listen" });
-        const who = voice.closest("tr")?.querySelector("a")?.textContent;
-        if (who) button.setAttribute("aria-label", `Listen to the call with ${who}`);
+        if (who(voice)) button.setAttribute("aria-label", `Listen to the call with ${who(voice)}`);
         voice.append(button);
       }
     }
@@ -79,7 +80,7 @@
 
     async open(sampleRate) {
       this.context = new AudioContext({ sampleRate });
-      await this.context.audioWorklet.addModule("/console/static/call_player.js");
+      await this.context.audioWorklet.addModule(document.getElementById("listening").dataset.worklet);
       await this.context.resume();
       if (this.isOver) return;
       const player = new AudioWorkletNode(this.context, "call-player", { numberOfInputs: 0, outputChannelCount: [2] });
@@ -114,10 +115,11 @@
 
   let listening = null;
 
-  const told = (callId) => (text, isOn) => {
+  const told = (callId, caller) => (text, isOn) => {
     const bar = document.getElementById("listening");
-    bar.querySelector("[role=status]").textContent = text;
-    bar.querySelector("div").hidden = !isOn;
+    bar.querySelector("[role=status]").textContent = text && caller ? `${text} (${caller})` : text;
+    bar.querySelector("label").hidden = !isOn;
+    bar.querySelector("button").textContent = isOn ? "Stop" : "Close";
     bar.classList.toggle("on", text !== "");
     for (const button of document.querySelectorAll(".voice button")) {
       const isThis = isOn && button.id === `${callId}-listen`;
@@ -126,7 +128,8 @@
   };
 
   const stop = () => {
-    if (listening) listening.end("");
+    if (listening?.isOver) listening.told("", false);
+    else listening?.end("");
     listening = null;
   };
 
@@ -137,7 +140,7 @@
       const isPlaying = listening && !listening.isOver && listening.callId === callId;
       stop();
       if (!isPlaying) {
-        listening = new Listening(callId, told(callId));
+        listening = new Listening(callId, told(callId, who(button.parentElement)));
         listening.setVolume(document.querySelector("#listening input").value / 100);
       }
     }

@@ -59,6 +59,8 @@ document.addEventListener("DOMContentLoaded", () => {
     state = next;
     root.dataset.state = next;
     part("state").textContent = STATES[next].words(who);
+    const hasKeys = next === "talking" || !session;
+    for (const key of document.querySelectorAll("[data-key]")) key.disabled = !hasKeys;
     const focused = document.activeElement;
     for (const name of BUTTONS) part(name).disabled = !STATES[next].can.includes(name);
     if (focused && focused.disabled) BUTTONS.map(part).find((button) => !button.disabled)?.focus();
@@ -217,32 +219,33 @@ document.addEventListener("DOMContentLoaded", () => {
     const token = document.querySelector("[name=csrf_token]").value;
     const address = new URL(`/console/phone/sip?csrf_token=${encodeURIComponent(token)}`, location);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    ua = new JsSIP.UA({
+    const mine = (ua = new JsSIP.UA({
       sockets: [new JsSIP.WebSocketInterface(address.href)],
       uri: new JsSIP.URI("sip", account, location.hostname).toString(),
       // The controller puts the real one's digest in its place.
       password: "not-the-password",
       register_expires: 120,
-    });
+    }));
+    // One that was turned off tells of its end when the next one may be on already.
+    const on = (name, act) => mine.on(name, (event) => ua === mine && act(event));
     const connecting = () => session || show("connecting");
-    ua.on("connecting", connecting);
-    ua.on("disconnected", ({ code, reason }) => {
-      if (!ua) return;
+    on("connecting", connecting);
+    on("disconnected", ({ code, reason }) => {
       problem(reason || (code === 1000 ? "" : "The console is not reached, or the login is over: trying again."));
       connecting();
     });
-    ua.on("registered", () => {
+    on("registered", () => {
       problem("");
       if (!session && state !== "asking") show("ready");
     });
-    ua.on("registrationFailed", (event) => {
+    on("registrationFailed", (event) => {
       const isRefused = [401, 403, 404].includes(event.response?.status_code);
       problem(isRefused ? `${REFUSED}${code(event.response)}.` : `Not registered: ${event.cause}${code(event.response)}.`);
       connecting();
     });
-    ua.on("newRTCSession", (event) => event.originator === "remote" && ringsHere(event.session));
+    on("newRTCSession", (event) => event.originator === "remote" && ringsHere(event.session));
     show("connecting");
-    ua.start();
+    mine.start();
   };
 
   const turnOff = () => {

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
 
+from ari_agent.console.words import query_string
 from ari_agent.contract.webhook_delivery import DeliveryFilter, DeliveryState
 from ari_agent.contract.webhook_event import WebhookEventName
 
@@ -65,8 +65,7 @@ class WebhookQuery:
 
     def link(self, **changed: str) -> str:
         """Return the query string for the same search with some fields changed."""
-        fields = {name: changed.get(name, getattr(self, name)) for name in self.__slots__}
-        return urlencode({name: value for name, value in fields.items() if value})
+        return query_string({name: changed.get(name, getattr(self, name)) for name in self.__slots__})
 
     def _readable(self, name: str) -> str:
         value: str = getattr(self, name)

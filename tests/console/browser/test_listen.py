@@ -76,7 +76,10 @@ async def test_a_call_is_heard_from_the_list_until_it_ends(console_page: Page, l
         await listen.click()
         await hears(page, 700, 1900)
         call.end()
-        await expect(page.get_by_text("Listening is over: the call has ended")).to_be_visible()
+        over = page.get_by_text("Listening is over: the call has ended (+12025550123)")
+        await expect(over).to_be_visible()
+        await page.get_by_label("Listening").get_by_role("button", name="Close").click()
+        await expect(over).to_be_hidden()
     finally:
         speaks.cancel()
     assert [told.listens for told in call.told] == [True, False, True, False]

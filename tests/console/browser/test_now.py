@@ -55,6 +55,11 @@ async def test_a_caller_is_transferred_by_keyboard_while_calls_come_go_and_speak
     await console_page.get_by_role("button", name="Hang up").click()
     await expect(console_page.get_by_text("The call is being hung up.")).to_be_visible()
     assert live_calls.hung_up == ["call_3"]
+    live_calls.calls.clear()
+    await expect(console_page.get_by_text("The call is over: its page tells how it ended.")).to_be_visible()
+    await expect(console_page.get_by_role("button", name="Hang up")).to_be_disabled()
+    await console_page.get_by_role("button", name="Close").click()
+    await expect(console_page.get_by_text("There is none.")).to_be_visible()
 
 
 async def test_the_last_day_is_drawn_again_when_its_figures_change(

@@ -11,6 +11,7 @@ import pytest
 
 from ari_agent.console.calls.call_list import _harmless
 from ari_agent.console.calls.call_query import CallQuery
+from ari_agent.contract.agent import AgentCreate
 from ari_agent.errors import StoreError
 from ari_agent.store.store import Store
 from tests.console.conftest import NOW_MS, Browser, a_call, text_of
@@ -19,9 +20,17 @@ DAY_MS = 86_400_000
 
 
 async def store_calls(store: Store) -> None:
+    engine = {"type": "audio-websocket", "audio_websocket_url": "wss://agent.example/x"}
+    bakery = await store.agents.create(AgentCreate.model_validate({"agent_name": "Bakery", "response_engine": engine}))
     for call in (
         a_call("call_a", from_number="+12025550123", to_number="+14155550100", agent_id="agent_1"),
-        a_call("call_b", from_number="+442071234567", disconnection_reason="agent_hangup", duration_ms=300_000),
+        a_call(
+            "call_b",
+            from_number="+442071234567",
+            disconnection_reason="agent_hangup",
+            duration_ms=300_000,
+            agent_id=bakery.agent_id,
+        ),
         a_call("call_c", direction="outbound", agent_id="agent_2", start_timestamp=NOW_MS - 3 * DAY_MS),
         a_call("call_d", call_status="error", disconnection_reason="error_llm_websocket_open"),
     ):
@@ -45,6 +54,8 @@ def listed(page: str) -> list[str]:
         ("number=%2B999", ""),
         ("number=5550100", "abcd"),
         ("agent=agent_2", "c"),
+        ("agent=AKE", "b"),
+        ("agent=nobody", ""),
         ("reason=agent_hangup", "b"),
         ("status=error", "d"),
         ("direction=outbound", "c"),

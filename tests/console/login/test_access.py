@@ -41,6 +41,9 @@ def cookie_of(browser: Browser) -> str:
 async def test_a_part_of_a_page_sends_the_whole_page_to_the_login(stranger: Browser) -> None:
     answer = await stranger.get("/console/calls", headers={"HX-Request": "true"}, allow_redirects=False)
     assert (answer.status, answer.headers["HX-Redirect"]) == (401, "/console/login")
+    here = {"HX-Request": "true", "HX-Current-URL": "https://pbx.example/console/calls/call_1?log=turns"}
+    answer = await stranger.get("/console/calls/call_1/control", headers=here, allow_redirects=False)
+    assert answer.headers["HX-Redirect"] == "/console/login?next=/console/calls/call_1%3Flog%3Dturns"
 
 
 async def test_the_login_leads_to_the_page_that_was_wanted(stranger: Browser) -> None:
@@ -203,6 +206,8 @@ async def test_no_page_can_be_framed_or_run_what_is_not_ours(browser: Browser) -
 
 async def test_what_is_not_there_is_said_in_a_page(browser: Browser) -> None:
     assert "There is no such page" in await text_of(browser, "/console/nothing", 404)
+    answer = await browser.get("/console/", allow_redirects=False)  # as people type it
+    assert (answer.status, answer.headers["Location"]) == (303, "/console")
     assert "call_none" in await text_of(browser, "/console/calls/call_none", 422)
     assert await text_of(browser, "/console/static/..%2fconsole.py", 404)
 

@@ -46,6 +46,15 @@ async def test_a_live_call_has_its_forms_on_its_page_and_in_a_piece_for_a_dialog
     assert "<html" not in piece and f'hx-post="{LIVE}/transfer"' in piece and 'name="csrf_token" value="' in piece
 
 
+async def test_an_open_page_of_a_call_learns_of_its_end(browser: Browser, store: Store, live_calls: LiveCalls) -> None:
+    assert f'hx-get="{LIVE}/live" hx-trigger="every 3s"' in await text_of(browser, LIVE)
+    assert await text_of(browser, f"{LIVE}/live", 204) == ""
+    await store.calls.save(a_call())
+    live_calls.calls.clear()
+    assert f'The call is over: <a href="{LIVE}">' in await text_of(browser, f"{LIVE}/live")
+    assert "/live" not in await text_of(browser, LIVE)
+
+
 async def test_a_web_call_has_no_line_to_transfer_or_send_keys_on(browser: Browser, live_calls: LiveCalls) -> None:
     live_calls.calls[:] = [OneCall(a_call(call_type="web_call", direction=None, call_status="ongoing"))]
     page = await text_of(browser, LIVE)
@@ -82,7 +91,8 @@ async def test_a_caller_is_transferred_where_the_form_says(
         (TransferOutcome(status="failed"), 200, "failed. The caller is back"),
         (None, 504, "The transfer goes on without an outcome so far"),
         (InvalidTransferTarget("+1415", "the dial policy refuses it"), 400, "the dial policy refuses it"),
-        (CallNotOngoing("call_1", "ended"), 400, "its call_status is ended"),
+        (CallNotOngoing("call_1", "ended"), 400, "The call is over."),
+        (CallNotOngoing("call_1", "transferring"), 400, "The call is transferring now"),
         (NoPhoneLine("call_1"), 400, "it has no phone line"),
         (AsteriskUnreachable("http://pbx", "refused"), 503, "Asterisk is not reachable."),
     ],
@@ -138,7 +148,7 @@ async def test_a_call_that_is_over_is_left_alone(
     assert status == 422 and "call call_1 not found" in text
     await store.calls.save(a_call())
     status, text = await post(browser, action, by_script=True, **form)
-    assert status == 400 and "its call_status is ended" in text
+    assert status == 400 and "The call is over." in text
     assert (live_calls.hung_up, live_calls.transfers, live_calls.keys) == ([], [], [])
     assert "The call is over" in await text_of(browser, f"{LIVE}/control")
 

@@ -88,7 +88,7 @@ def test_the_ladder_shows_each_message_from_whom_to_whom() -> None:
         (ours, caller, "200", 200),
         (ours, target, "INVITE", 300),
         (target, ours, "failure (486)", 400),
-        (ours, ours, "dialplan", 500),
+        (ours, ours, "goes on in the dialplan", 500),
         (caller, ours, "BYE Q.850 16", 600),
     ]
     assert [arrow.failed for arrow in shown.arrows] == [False, False, False, True, False, False]
@@ -104,12 +104,28 @@ def test_rows_of_a_transcript_have_their_words_and_what_the_agent_did() -> None:
             {"role": "agent", "content": "Hello.", "words": [{"word": "Hello.", "start": 1.5, "end": 2.0}]},
             {"role": "user", "content": "Good day", "words": [{"word": "Good", "start": 3.0}, {"word": "day"}]},
             {"role": "tool_call_invocation", "tool_call_id": "1", "name": "look", "arguments": "{}"},
+            {"role": "tool_call_result", "tool_call_id": "1", "content": "no", "successful": False},
+            {
+                "role": "node_transition",
+                "former_node_id": "1",
+                "former_node_name": "a",
+                "new_node_id": "2",
+                "new_node_name": "b",
+            },
+            {"role": "dtmf", "digit": "8"},
+            {"role": "sms", "content": "Hi", "time_sec": 1},
+            {"role": "injected", "content": "VIP", "time_sec": 1},
         ]
     )
     assert transcript_rows(call) == (
         TranscriptRow("agent", "Agent", "Hello.", 1.5, [("Hello.", 1.5)]),
         TranscriptRow("user", "Caller", "Good day", 3.0, ()),
-        TranscriptRow("tool", "tool call invocation", '{"name": "look", "arguments": "{}"}'),
+        TranscriptRow("tool", "Tool", "look {}"),
+        TranscriptRow("tool", "Tool's answer", "failed: no"),
+        TranscriptRow("tool", "Node", "a \u2192 b"),
+        TranscriptRow("tool", "Key", "8"),
+        TranscriptRow("tool", "Text message", "Hi"),
+        TranscriptRow("tool", "Context added", "VIP"),
     )
     assert transcript_rows(a_call()) == ()
 

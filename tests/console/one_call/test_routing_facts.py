@@ -40,7 +40,7 @@ def test_number_draw_webhook_and_rule_are_told_in_words_and_numbers() -> None:
     assert (routing.dialled, routing.candidates) == ("+1999", "+1999, 999")
     assert (routing.draw, routing.drawn_by) == (0.8, "a draw by chance")
     assert routing.shares == [
-        Share("agent_a", "", 3.0, 75.0, 0.0, 0.75, is_drawn=False),
+        Share("agent_a", "the latest", 3.0, 75.0, 0.0, 0.75, is_drawn=False),
         Share("agent_b", "2", 1.0, 25.0, 0.75, 1.0, is_drawn=True),
     ]
     assert (routing.decision, routing.rule) == ("connected with agent_b version 2", "inbound_agents of the number")

@@ -1,4 +1,4 @@
-"""Builds what the console's pages of numbers and of checks ask of the rest of the controller."""
+"""Builds what the console's pages of numbers, checks and agents ask of the rest of the controller."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from ari_agent.check.report import Entry
 from ari_agent.check.table import CHECKS
 from ari_agent.clock import now_ms
 from ari_agent.config import Settings
+from ari_agent.console.agents.installation import Installation
 from ari_agent.console.check.check_runs import CheckRuns, TellEntries
 from ari_agent.console.numbers.number_tools import NumberTools
 from ari_agent.ids import new_call_id
 from ari_agent.routing.agent_choice import PROMPT_AGENTS, TEXT_AGENTS, Serves
 from ari_agent.self_check import Serving, check_serving
+from ari_agent.speech.voices import Voices
 from ari_agent.store.store import Store
 from ari_agent.webhooks.inbound import InboundWebhook
 
@@ -62,3 +64,17 @@ def check_runs(settings: Settings, ari: Ari, speech: Speech | None) -> CheckRuns
         return await check_serving(settings, serving, deep=deep, tell=tell)
 
     return CheckRuns(run, [(check.group, check.name) for check in CHECKS], now_ms=now_ms)
+
+
+def installation(settings: Settings, speech: Speech | None, serves: Serves) -> Installation:
+    """Return what agents find here, for the console. speech: who listens and speaks. serves: what takes calls."""
+    listens, speaks = speech.providers if speech else ("", "")
+    return Installation(
+        serves=serves,
+        listens=listens,
+        speaks=speaks,
+        voices=speech.voices if speech else Voices(),
+        llm_model=settings.llm_model,
+        speaking_model=settings.has_realtime,
+        webhook_url=settings.webhook_url or "",
+    )

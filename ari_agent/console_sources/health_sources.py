@@ -19,7 +19,7 @@ _LOOKED_FOR: Final = ArtefactName("ari-agent-check", "probe.txt")
 """Need not be there: a store that says so is reached, and lets us in."""
 
 
-def sources(
+def health_sources(
     ari: Ari,
     database: DatabaseWatch,
     artefacts: Artefacts,

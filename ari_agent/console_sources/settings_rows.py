@@ -1,4 +1,4 @@
-"""What the console tells of this installation: its settings, without secrets, and what agents find here."""
+"""All settings of the controller as rows of a table, without secrets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import Final
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.public_log.log_redaction import Redaction
 from ari_agent.config import MAY_HOLD_SECRETS, PREFIX, Settings
-from ari_agent.console.agents.installation import Installation
 from ari_agent.console.dependencies import SettingsRow
-from ari_agent.routing.agent_choice import Serves
 from ari_agent.setting_values import Address, PortRange
-from ari_agent.speech.voices import Voices
 
 _LONGEST: Final = 300
 
@@ -35,20 +31,6 @@ def settings_rows(settings: Settings) -> Sequence[SettingsRow]:
         )
         for name, field in Settings.model_fields.items()
     ]
-
-
-def installation(settings: Settings, speech: Speech | None, serves: Serves) -> Installation:
-    """Return what agents find here, for the console. speech: who listens and speaks. serves: what takes calls."""
-    listens, speaks = speech.providers if speech else ("", "")
-    return Installation(
-        serves=serves,
-        listens=listens,
-        speaks=speaks,
-        voices=speech.voices if speech else Voices(),
-        llm_model=settings.llm_model,
-        speaking_model=settings.has_realtime,
-        webhook_url=settings.webhook_url or "",
-    )
 
 
 def _here(settings: Settings, name: str, redaction: Redaction) -> str:

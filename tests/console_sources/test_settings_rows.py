@@ -8,7 +8,7 @@ import pytest
 
 from ari_agent.config import PREFIX, Settings, load
 from ari_agent.console.dependencies import SettingsRow
-from ari_agent.console_facts import settings_rows
+from ari_agent.console_sources.settings_rows import settings_rows
 
 SET = {
     "API_KEY": "hunter22",
