@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
 from ari_agent import metric_samples
@@ -22,28 +21,18 @@ from ari_agent.api.auth import HAS_OWN_LOGIN
 from ari_agent.api.dependencies import ApiDependencies
 from ari_agent.api.other_nodes import OtherNodes
 from ari_agent.api.server import build_api
-from ari_agent.artefacts.artefacts import Artefacts
-from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.events import AriEvent
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.background import run_beside
 from ari_agent.calls.batch_scheduler import BatchScheduler
-from ari_agent.calls.call_retention import CallRetention
 from ari_agent.calls.concurrency_slots import INBOUND_WAIT_S, SlotPool
-from ari_agent.calls.dial_guard import DialGuard
 from ari_agent.calls.dialogue.agent_settings import check_voice
-from ari_agent.calls.dialogue.text_agent_leg import Speech
 from ari_agent.calls.failover import Failover
 from ari_agent.calls.inbound_router import InboundRouter
-from ari_agent.calls.media.voice_ends import VoiceEnds
 from ari_agent.calls.originator import Originator
 from ari_agent.calls.public_log.log_redaction import Redaction
-from ari_agent.calls.public_log.public_logs import PublicLogs
-from ari_agent.calls.realtime.realtime_agents import RealtimeAgents
-from ari_agent.calls.record_writer import RecordWriter
-from ari_agent.calls.recording_consent import ConsentSentences
 from ari_agent.calls.registrar import Registrar
-from ari_agent.calls.session_dependencies import SessionDependencies, served_kinds
+from ari_agent.calls.session_dependencies import SessionDependencies
 from ari_agent.calls.shared_calls import SharedCalls
 from ari_agent.calls.shared_slots import SharedSlots
 from ari_agent.calls.switchboard import Switchboard
@@ -59,43 +48,21 @@ from ari_agent.console_sources.health_sources import health_sources
 from ari_agent.console_sources.page_tools import check_runs, installation, number_tools
 from ari_agent.console_sources.settings_rows import settings_rows
 from ari_agent.contract.recording import RecordingPlan
-from ari_agent.contract.trace import Trace
-from ari_agent.conversation_analyses import ConversationAnalyses, analysis_settings
 from ari_agent.errors import ConfigurationError
 from ari_agent.gather import gather
-from ari_agent.http_client import http_client
 from ari_agent.http_listener import listen
 from ari_agent.ids import new_batch_id, new_call_id
 from ari_agent.media.socket import RtpPorts
 from ari_agent.media.wheel import Wheel, freeze_garbage_collector
-from ari_agent.nodes.sole_node import AnyNode
-from ari_agent.otlp import started_traces
-from ari_agent.pii.personal_data import FindMore
-from ari_agent.pii.presidio import LazyPresidio
 from ari_agent.probes import probes
-from ari_agent.prompt_agents.prompt_agents import PromptAgents
-from ari_agent.routing.agent_choice import Serves
-from ari_agent.routing.dial_policy import DialRules
 from ari_agent.services import (
-    ari_of,
     browser_phone,
     chat_service,
-    joined_node,
-    opened_artefacts,
-    opened_prompts,
-    opened_store,
-    opened_voice_ends,
-    realtime_agents,
     slot_pool,
-    started_speech,
-    webhook_delivery,
 )
+from ari_agent.shared_parts import SharedParts, shared_parts
 from ari_agent.speech.voices import Voices
-from ari_agent.store.database_watch import DatabaseWatch
-from ari_agent.store.store import Store
-from ari_agent.webhooks.delivery import Delivery
 from ari_agent.webhooks.inbound import InboundWebhook
-from ari_agent.webhooks.retention import Retention
 
 
 @asynccontextmanager
@@ -121,7 +88,7 @@ async def controller(
         def beside(part: str, work: Coroutine[Any, Any, None]) -> None:
             run_beside(stack, part, work, part_failed)
 
-        shared = await _shared(stack, settings, beside)
+        shared = await shared_parts(stack, settings, beside)
         calls = _calls(shared, inbound_wait_s=inbound_wait_s)
         metric_samples.measure_node(shared.node, calls.switchboard, calls.slots, shared.ari)
         if isinstance(calls.slots, SharedSlots):
@@ -157,107 +124,6 @@ async def controller(
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
-    """What calls, chats and API are built upon.
-
-    speech: ears and voice of text agents, where they are set. prompts: what agents with a prompt share, where a model
-    is set. voice_ends: see SessionDependencies.
-    """
-
-    settings: Settings
-    store: Store
-    node: AnyNode
-    artefacts: Artefacts
-    public_logs: PublicLogs
-    database: DatabaseWatch
-    http: aiohttp.ClientSession
-    ari: Ari
-    speech: Speech | None
-    prompts: PromptAgents | None
-    realtime: RealtimeAgents | None
-    consents: ConsentSentences
-    voice_ends: VoiceEnds | None
-    dial_guard: DialGuard
-    trace: Trace | None
-    analyses: ConversationAnalyses
-    find_more: FindMore | None
-    delivery: Delivery
-    records: RecordWriter
-
-    @property
-    def serves(self) -> Serves:
-        """Return which kinds of agents can take calls."""
-        return served_kinds(self.speech, self.realtime)
-
-    @property
-    def inbound_webhook(self) -> InboundWebhook:
-        """Build the object that asks the inbound webhooks of numbers who takes a call or a chat."""
-        return InboundWebhook(self.http, self.settings.api_key.get_secret_value(), now_ms=now_ms, trace=self.trace)
-
-
-async def _shared(
-    stack: AsyncExitStack, settings: Settings, beside: Callable[[str, Coroutine[Any, Any, None]], None]
-) -> _Shared:
-    """Open and start it all. beside: runs a part, by its name, until the stack is unwound."""
-    store = await stack.enter_async_context(opened_store(settings))
-    node = await stack.enter_async_context(joined_node(settings, store))
-    beside("node", node.run())
-    artefacts = await stack.enter_async_context(opened_artefacts(settings))
-    beside("retention of calls", CallRetention(store, artefacts, settings.retention_days, now_ms=now_ms).run())
-    http = await stack.enter_async_context(http_client())
-    trace = await stack.enter_async_context(started_traces(is_on=settings.traces == "on"))
-    delivery = webhook_delivery(store, http, settings, trace)
-    public_logs = PublicLogs(artefacts if settings.public_logs else None, now_ms=now_ms, secrets=settings.secrets)
-    stack.push_async_callback(public_logs.close)
-    delivery.on_attempt = public_logs.webhook_tried
-    beside("webhook delivery", delivery.run())
-    days, dead_days = settings.webhook_retention_days, settings.dead_webhook_retention_days
-    beside("webhook retention", Retention(store.outbox, days=days, dead_days=dead_days, now_ms=now_ms).run())
-    analyses = ConversationAnalyses(store, analysis_settings(settings), now_ms=now_ms)
-    stack.push_async_callback(analyses.close)
-    beside("analyses", analyses.runner.run())
-    ari = ari_of(settings, acting_as=node.acting_as)
-    stack.push_async_callback(ari.close)
-    more = LazyPresidio(settings.presidio_model) if settings.presidio_model else None
-    records = RecordWriter(
-        store,
-        account_webhook_url=settings.webhook_url,
-        prices=settings.prices,
-        analyses=analyses.by_model,
-        artefacts=artefacts,
-        find_more=more,
-    )
-    await records.close_abandoned(now_ms())
-    beside("spool", artefacts.spool.run())  # it knows now which files are to grow on
-    prompts = await stack.enter_async_context(opened_prompts(settings, store, http))
-    speech = await stack.enter_async_context(started_speech(settings, http, prompts))
-    database = DatabaseWatch(store.probe)
-    beside("database watch", database.run())
-    dial_guard = DialGuard(DialRules(settings.dial_policy), store, now_ms=now_ms, prices=settings.prices)
-    return _Shared(
-        settings=settings,
-        store=store,
-        node=node,
-        artefacts=artefacts,
-        public_logs=public_logs,
-        database=database,
-        http=http,
-        ari=ari,
-        speech=speech,
-        prompts=prompts,
-        realtime=realtime_agents(settings, store, http),
-        consents=ConsentSentences(speech, settings.sounds_dir),
-        voice_ends=stack.enter_context(opened_voice_ends()),
-        dial_guard=dial_guard,
-        trace=trace,
-        analyses=analyses,
-        find_more=more,
-        delivery=delivery,
-        records=records,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class _Calls:
     """The objects that lead calls, from the event of a new caller to the record."""
 
@@ -270,7 +136,7 @@ class _Calls:
     batches: BatchScheduler
 
 
-def _calls(shared: _Shared, *, inbound_wait_s: float) -> _Calls:
+def _calls(shared: SharedParts, *, inbound_wait_s: float) -> _Calls:
     settings, store = shared.settings, shared.store
     slots = slot_pool(store, settings, inbound_wait_s=inbound_wait_s)
     wheel = Wheel()
@@ -307,7 +173,7 @@ def _calls(shared: _Shared, *, inbound_wait_s: float) -> _Calls:
 
 
 def _switchboard(
-    shared: _Shared, slots: SlotPool, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
+    shared: SharedParts, slots: SlotPool, wheel: Wheel, registrar: Registrar, *, trunks: TrunkSync
 ) -> Switchboard:
     settings = shared.settings
     dependencies = SessionDependencies(
@@ -354,7 +220,7 @@ def _switchboard(
     return Switchboard(dependencies, router, new_call_id=new_call_id)
 
 
-def _chats(shared: _Shared) -> ChatService:
+def _chats(shared: SharedParts) -> ChatService:
     return chat_service(
         shared.settings,
         shared.store,
@@ -368,7 +234,7 @@ def _chats(shared: _Shared) -> ChatService:
     )
 
 
-def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
+def _api(shared: SharedParts, calls: _Calls, chats: ChatService) -> web.Application:
     return build_api(
         ApiDependencies(
             store=shared.store,
@@ -409,13 +275,19 @@ def _api(shared: _Shared, calls: _Calls, chats: ChatService) -> web.Application:
     )
 
 
-def _failover(shared: _Shared, calls: _Calls) -> Failover:
+def _failover(shared: SharedParts, calls: _Calls) -> Failover:
+    def wake() -> None:
+        shared.store.outbox.announce()
+        calls.batches.wake()
+        shared.analyses.runner.wake()
+
     failover = Failover(
         shared.store.held_calls,
         shared.records,
         calls.switchboard,
         nodes=shared.node.nodes,
         asterisk=lambda: metric_samples.asterisk_state(shared.ari),
+        wake=wake,
         now_ms=now_ms,
     )
     shared.node.on_dead(failover.take_over)
@@ -424,12 +296,12 @@ def _failover(shared: _Shared, calls: _Calls) -> Failover:
     return failover
 
 
-def _other_nodes(shared: _Shared) -> OtherNodes:
+def _other_nodes(shared: SharedParts) -> OtherNodes:
     api_key = shared.settings.api_key.get_secret_value()
     return OtherNodes(shared.store.calls, shared.http, api_key, nodes=shared.node.nodes, now_ms=now_ms)
 
 
-def _console(shared: _Shared, calls: _Calls) -> web.Application:
+def _console(shared: SharedParts, calls: _Calls) -> web.Application:
     settings = shared.settings
     app = console.build_console(
         ConsoleDependencies(

@@ -288,6 +288,7 @@ WAITING: Final = (
     "analysis.runner",
     "__main__",
     "app",
+    "shared_parts",
     "artefacts.artefact_response",
     "artefacts.artefact_store",
     "artefacts.artefacts",
@@ -751,6 +752,7 @@ CONSTRUCTS: Final = frozenset(
         "self_check",
         "serve",
         "services",
+        "shared_parts",
     }
 )
 
@@ -923,6 +925,7 @@ def test_only_those_who_construct_read_the_configuration() -> None:
         "self_check",
         "serve",
         "services",
+        "shared_parts",
         "__main__",
     }
 

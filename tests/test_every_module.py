@@ -31,6 +31,8 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "calls/failover": ("integration/test_several_controllers", "two controllers, one of which is killed or stopped"),
     "calls/left_calls": ("integration/test_resumed_calls", "calls of a controller that was killed, in Asterisk"),
+    "shared_parts": ("test_app", "a controller is built upon them, and stops in the reverse order"),
+    "nodes/sole_node": ("test_services", "what a controller with a SQLite file is among the nodes"),
     "slow_readers": ("console/test_slow_readers", "pages of the console are the long answers"),
     "media/agent_encoding": ("media/test_bridge", "what a bridge makes of audio; test_line has the other rates"),
     "api/agent_resource": ("api/test_agents", "its paths are those of agents; test_chat_agents has the other kind"),

@@ -32,8 +32,8 @@ _LOOK_S: Final = 0.1
 class Failover:
     """Takes calls over from dead nodes, and gives up those that another node has taken over.
 
-    nodes: all controllers that share the database, by their last heartbeats. asterisk: ours, as it is now. now_ms:
-    milliseconds since the epoch.
+    nodes: all controllers that share the database, by their last heartbeats. asterisk: ours, as it is now. wake: has
+    webhooks, batches and analyses looked for that a dead node had begun. now_ms: milliseconds since the epoch.
     """
 
     def __init__(
@@ -44,10 +44,11 @@ class Failover:
         *,
         nodes: Callable[[], Sequence[NodeInfo]],
         asterisk: Callable[[], AsteriskState],
+        wake: Callable[[], None],
         now_ms: Callable[[], int],
     ) -> None:
         self._held_calls, self._records, self._switchboard = held_calls, records, switchboard
-        self._nodes, self._asterisk, self._now_ms = nodes, asterisk, now_ms
+        self._nodes, self._asterisk, self._wake, self._now_ms = nodes, asterisk, wake, now_ms
 
     async def take_over(self, dead_node_id: int) -> None:
         """Go on with the calls of a dead node, or end them. May be repeated.
@@ -65,6 +66,7 @@ class Failover:
         is_ours = _serves(dead, self._asterisk())
         if not is_ours and any(_serves(dead, each) for node in nodes if _lives(node) for each in node.asterisks):
             raise AsteriskUnreachable(dead.name, "its Asterisk is another node's, which takes its calls over")
+        self._wake()
         await self._records.close(await self._held_calls.take_over(dead_node_id, us.node_id), self._now_ms())
         if not is_ours:
             self._switchboard.left_calls.give_up()
