@@ -285,8 +285,8 @@ def _failover(shared: SharedParts, calls: _Calls) -> Failover:
         shared.store.held_calls,
         shared.records,
         calls.switchboard,
+        shared.ari,
         nodes=shared.node.nodes,
-        asterisk=lambda: metric_samples.asterisk_state(shared.ari),
         wake=wake,
         now_ms=now_ms,
     )

@@ -12,9 +12,10 @@ from ari_agent.api.dependencies import MetricsSource, Sample
 from ari_agent.artefacts.spool import Spool
 from ari_agent.asterisk.ari import Ari
 from ari_agent.asterisk.rest import RequestTotals
+from ari_agent.calls.asterisk_state import asterisk_state
 from ari_agent.calls.concurrency_slots import SlotPool
 from ari_agent.calls.switchboard import Switchboard
-from ari_agent.contract.node import AsteriskState, NodeInfo, NodeLoad, NodeState
+from ari_agent.contract.node import NodeInfo, NodeLoad, NodeState
 from ari_agent.media.wheel import Wheel
 from ari_agent.nodes.sole_node import AnyNode
 from ari_agent.routing.dial_policy import DialRule, DialRules
@@ -47,11 +48,6 @@ def sources(
         lambda: of_nodes(node.nodes()),
         switchboard.latencies.collect,
     )
-
-
-def asterisk_state(ari: Ari) -> AsteriskState:
-    """Return what other controllers are told of an Asterisk."""
-    return AsteriskState(url=ari.url, connected=ari.connected, version=ari.asterisk_version, started_at=ari.started_at)
 
 
 def measure_node(node: AnyNode, switchboard: Switchboard, slots: SlotPool, ari: Ari) -> None:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
 from ari_agent.process_share import suffix_of
-from ari_agent.setting_values import Address, HttpUrl, lower, read_address, read_app_name, unset_if_empty
+from ari_agent.setting_values import Address, PlainUrl, lower, read_address, read_app_name, unset_if_empty
 
 
 class ProcessSettings(BaseSettings):
@@ -30,7 +30,7 @@ class ProcessSettings(BaseSettings):
         Address("127.0.0.1", 0),
         description="where each of several processes alone is reached: the first at this port, and so on",
     )
-    node_url: Annotated[HttpUrl | None, BeforeValidator(unset_if_empty)] = Field(
+    node_url: Annotated[PlainUrl | None, BeforeValidator(unset_if_empty)] = Field(
         None, description="what other controllers reach this one's API under; empty: http://BIND, or NODE_BIND's"
     )
     text_messages: Annotated[Literal["on", "off"], BeforeValidator(lower)] = Field(

@@ -71,6 +71,13 @@ def read_http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def refuse_password(value: str) -> str:
+    """Return a URL without a user and password, as one that is logged must be. Raises ValueError."""
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError("expected a URL without a user and password: other controllers are told it, and it is logged")
+    return value
+
+
 def unset_if_empty(value: object) -> object:
     """Return None for a value that is empty, and any other as it is."""
     return value or None
@@ -153,3 +160,4 @@ def read_context(value: str) -> str:
 
 ContextName = Annotated[str, AfterValidator(read_context)]
 HttpUrl = Annotated[str, AfterValidator(read_http_url)]
+PlainUrl = Annotated[str, AfterValidator(read_http_url), AfterValidator(refuse_password)]

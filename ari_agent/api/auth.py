@@ -14,10 +14,13 @@ from ari_agent.api.answer import answer_error
 from ari_agent.api.body import arrived_body
 from ari_agent.api.dependencies import DEPENDENCIES, Handler
 from ari_agent.api.routes import PUBLIC_PATHS
-from ari_agent.nodes.passed_on import HEADER, is_body, is_proven
+from ari_agent.nodes.passed_on import GOOD_FOR_MS, HEADER, is_body, is_proven
+from ari_agent.spent_ids import SpentIds
 
 HAS_OWN_LOGIN: Final = web.AppKey("has_own_login", bool)
 """Under this name a sub-application says that it lets nobody in without a login of its own."""
+USED_PROOFS: Final = web.AppKey("used_proofs", SpentIds)
+"""The requests of other nodes that were taken: whoever repeats one that he has seen is refused."""
 _EXPECTED: Final = "expected the header `Authorization: Bearer YOUR_API_KEY`"
 
 
@@ -43,7 +46,12 @@ async def _of_node(request: web.Request) -> str | None:
     given = proof, request.method, request.path_qs
     if not is_proven(*given, api_key=dependencies.api_key, now_ms=dependencies.now_ms()):
         return f"the header {HEADER} is not of a controller with this API key, or its clock or ours is wrong"
-    return None if is_body(proof, await arrived_body(request)) else f"the body is not the one of the header {HEADER}"
+    if not is_body(proof, await arrived_body(request)):
+        return f"the body is not the one of the header {HEADER}"
+    now_s = dependencies.now_ms() / 1000
+    if request.config_dict[USED_PROOFS].spend(proof, until_s=now_s + GOOD_FOR_MS / 1000, now_s=now_s):
+        return None
+    return f"the header {HEADER} was used before"
 
 
 def _of_client(request: web.Request) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -87,7 +88,8 @@ class OtherNodes:
 
     async def _ask(self, request: web.Request, url: str, within_s: float) -> web.Response:
         body = await arrived_body(request)
-        proof = prove(request.method, request.path_qs, body, api_key=self._api_key, now_ms=self._now_ms())
+        given = request.method, request.path_qs, body
+        proof = prove(*given, api_key=self._api_key, nonce=secrets.token_hex(8), now_ms=self._now_ms())
         async with self._http.request(
             request.method,
             url + request.path_qs,

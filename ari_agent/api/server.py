@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
 from ari_agent.api import artefacts, audio_websocket
-from ari_agent.api.auth import require_api_key
+from ari_agent.api.auth import USED_PROOFS, require_api_key
 from ari_agent.api.body import UNKNOWN_KEYS, refuse_packed
 from ari_agent.api.dependencies import DEPENDENCIES, ApiDependencies
 from ari_agent.api.errors import MAX_BODY_BYTES, translate_errors
@@ -19,6 +19,7 @@ from ari_agent.api.openapi import show_openapi
 from ari_agent.api.other_nodes import by_its_node
 from ari_agent.api.routes import ROUTES
 from ari_agent.api.without_effect import name_unread_keys
+from ari_agent.spent_ids import SpentIds
 
 
 def build_api(dependencies: ApiDependencies) -> web.Application:
@@ -33,6 +34,7 @@ def build_api(dependencies: ApiDependencies) -> web.Application:
     server_logger.addFilter(_TERSE)
     app[DEPENDENCIES] = dependencies
     app[REQUESTS] = RequestCounter()
+    app[USED_PROOFS] = SpentIds()
     for route in ROUTES:
         handler = route.handler if route.live_within_s is None else by_its_node(route.handler, route.live_within_s)
         app.router.add_route(route.method, route.path, handler)

@@ -46,12 +46,10 @@ class ExternalMedia:
 class Ari:
     """One application in one Asterisk: its requests, and its events.
 
-    url: up to and including `/ari`, http or https. app: the name in the dialplan's `Stasis(app)`. text_messages:
-    whether they are received. acting_as: see Rest.
+    url: up to and including `/ari`. app: the name in `Stasis(app)`. text_messages: are received. acting_as: see Rest.
     started_at: when this Asterisk was started, by its own clock. entered_before: ids of the channels that were in the
     application before the websocket was opened; no event tells of them.
-    Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone; none waits for its answer longer than
-    timeout_s.
+    Every request raises AsteriskUnreachable, AsteriskRefused or ChannelGone, and waits no longer than timeout_s.
     """
 
     def __init__(
@@ -146,6 +144,10 @@ class Ari:
         """Ask for a channel's events also while it is not in the application."""
         path = path_of("applications", self.app, "subscription")
         await self._rest.request("subscribe", "POST", path, body={"eventSource": f"channel:{channel_id}"})
+
+    def bind(self) -> None:
+        """Bind this task to the node as which this process acts. See Rest.bind."""
+        self._rest.bind()
 
     async def close(self) -> None:
         """Close the connection pool; `run` is to be cancelled first."""

@@ -57,7 +57,7 @@ def why_refused(message: str, *, account: str, called: Collection[str] = ()) -> 
 def _is_within(head: str, called: Collection[str]) -> bool:
     """Return whether a request is one of the dialogue of such a call."""
     call_ids, targets = _CALL_ID.findall(head), _TO.findall(head)
-    if head.startswith(_OUTSIDE) or len(call_ids) != 1 or len(targets) != 1:
+    if head.upper().startswith(_OUTSIDE) or len(call_ids) != 1 or len(targets) != 1:
         return False
     behind = _QUOTED.sub("", targets[0]).rpartition(">")[2]
     return call_ids[0] in called and _TAG.search(behind) is not None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -34,6 +35,8 @@ NO_RESOURCE: Final = "Resource not found"
 """What Asterisk answers with 404 for a path that it does not know: it is too old, or a module is not loaded."""
 _REACH_TIMEOUT_S: Final = 1.0
 _ASK_AGAIN_S: Final = 0.05
+_BEGUN_AS: Final[ContextVar[int | None]] = ContextVar("begun_as", default=None)
+"""As which node the call was begun whose task this is."""
 
 
 @dataclass(slots=True)
@@ -66,7 +69,6 @@ class Rest:
         self._authorization = basic_authorization(username, password)
         self._timeout_s = timeout_s
         self._acting_as = acting_as
-        self._acted_as: int | None = None
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -140,9 +142,9 @@ class Rest:
         that stood still sends nothing before it knows whether its calls are its own; ChannelGone where they are not.
         """
         if (node_id := self._acting_as()) is None:
-            await self._wait_to_act(method, path)
-        else:
-            self._acted_as = node_id
+            node_id = await self._wait_to_act(method, path)
+        if _BEGUN_AS.get() not in (None, node_id):
+            raise ChannelGone(method, path, 404, "another controller has taken over what this one had")
         began_s = time.monotonic()
         outcome = "unreachable"
         try:
@@ -168,14 +170,20 @@ class Rest:
         except ValueError:
             raise AsteriskRefused(method, path, response.status, "an answer that is no JSON") from None
 
-    async def _wait_to_act(self, method: str, path: str) -> None:
+    def bind(self) -> None:
+        """Bind this task, and those that it starts, to the node as which this process acts.
+
+        Once it acts as another one, because it stood still, their requests raise ChannelGone.
+        """
+        _BEGUN_AS.set(self._acting_as())
+
+    async def _wait_to_act(self, method: str, path: str) -> int:
         give_up_s = time.monotonic() + self._timeout_s
         while (node_id := self._acting_as()) is None:
             if time.monotonic() > give_up_s:
                 raise AsteriskUnreachable(self.url, f"{method} {path}: the database does not say whose the calls are")
             await asyncio.sleep(_ASK_AGAIN_S)
-        if node_id != self._acted_as:
-            raise ChannelGone(method, path, 404, "another controller has taken over what this one had")
+        return node_id
 
 
 def path_of(*segments: str) -> str:

@@ -61,13 +61,14 @@ class SharedChannels:
         shared = {channel.id for channel in channels if channel.is_shared}
         self._apps = {channel_id: written for channel_id, written in self._apps.items() if channel_id in shared}
         unknown = sorted(shared - self._apps.keys())
-        for channel_id, written in zip(unknown, await asyncio.gather(*map(self._read, unknown)), strict=True):
+        for channel_id, written in zip(unknown, await asyncio.gather(*map(self.written_on, unknown)), strict=True):
             if written:
                 self._apps[channel_id] = written
         offered = {channel_id for channel_id, written in self._apps.items() if written == app}
         return frozenset(offered | {channel.id for channel in channels if channel.is_in(app)})
 
-    async def _read(self, channel_id: str) -> str | None:
+    async def written_on(self, channel_id: str) -> str | None:
+        """Return the name of the application that is written on a channel now; None where none is, or it is gone."""
         try:
             return await self._variables.read(channel_id, APP_VARIABLE)
         except ChannelGone:

@@ -54,6 +54,9 @@ class AdoptedCall(TwoLegCall):
         self._log.warning("caller and target of an earlier run talk with each other")
         for channel_id in filter(None, (self.channel_id, self.target_channel_id)):
             await self._services.ari.subscribe_channel(channel_id)
+            await self._services.ari.shared_channels.mark(
+                channel_id
+            )  # not to be swept by whoever has the dead one's name
 
 
 def _parties(app: str, call_id: str, bridges: Sequence[Bridge]) -> Sequence[str]:

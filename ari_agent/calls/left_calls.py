@@ -7,7 +7,7 @@ with each other. All that is needed is in the record, the name of the dead contr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,15 +55,22 @@ class LeftCalls:
                 for record, reason in found.ended:
                     self._end(records.end_left(record, reason, self._services.now_ms()))
 
-    def give_up(self) -> None:
-        """End the records of all that wait: their callers are in an Asterisk that is out of our reach."""
+    async def give_up(self, call_ids: Collection[str]) -> None:
+        """End the records of these calls, if they wait: their callers are in an Asterisk that is out of our reach."""
         records, now_ms = self._services.records, self._services.now_ms()
-        for waiting, reason in (
-            (records.left_talking, DisconnectionReason.ERROR_RETELL),
-            (records.left_bridged, DisconnectionReason.CALL_TRANSFER),
-        ):
-            while waiting:
-                self._end(records.end_left(waiting.pop(), reason, now_ms))
+        async with self._turn:
+            for waiting, reason in (
+                (records.left_talking, DisconnectionReason.ERROR_RETELL),
+                (records.left_bridged, DisconnectionReason.CALL_TRANSFER),
+            ):
+                for record in [each for each in waiting if each.call.call_id in call_ids]:
+                    waiting.remove(record)
+                    self._end(records.end_left(record, reason, now_ms))
+
+    def forget(self) -> None:
+        """Forget all that wait: another controller has them now."""
+        self._services.records.left_talking.clear()
+        self._services.records.left_bridged.clear()
 
     def _adopt(self, record: CallRecord, bridges: Sequence[Bridge]) -> None:
         plan = ResumePlan.read(record.recovery.resume_plan)

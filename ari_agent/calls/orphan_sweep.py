@@ -109,7 +109,7 @@ class OrphanSweep:
         sure = {orphan for orphan in found if orphan.id in entered_before}
         if sure:
             await self._ari.catch_up()
-            await self.remove(self._unowned(sure))
+            await self.remove(await self._unowned(sure))
         suspects = found - sure
         if not suspects:
             return
@@ -119,15 +119,26 @@ class OrphanSweep:
         channels = await self._ari.channels()
         suspects &= await self._find(channels)
         await self._ari.catch_up()
-        suspects = self._unowned(suspects)
+        suspects = await self._unowned(suspects)
         new = {orphan for orphan in suspects if orphan.kind == "caller" and not self._calls.was_announced(orphan.id)}
         await self.remove(suspects - new)
         for channel in channels:
             if Orphan("caller", channel.id) in new:
                 self._take_over(channel)
 
-    def _unowned(self, orphans: Iterable[Orphan]) -> set[Orphan]:
-        return {orphan for orphan in orphans if not self._calls.has_channel(orphan.id)}
+    async def _unowned(self, orphans: Iterable[Orphan]) -> set[Orphan]:
+        """Return those that are no call's, neither of ours nor of another controller that has taken it over."""
+        unknown = [orphan for orphan in orphans if not self._calls.has_channel(orphan.id)]
+        members = {bridge.id: bridge.channels for bridge in await self._ari.bridges()} if unknown else {}
+        taken = await asyncio.gather(*(self._is_taken(members.get(orphan.id, (orphan.id,))) for orphan in unknown))
+        return {orphan for orphan, is_taken in zip(unknown, taken, strict=True) if not is_taken}
+
+    async def _is_taken(self, channel_ids: Sequence[str]) -> bool:
+        """Tell whether one of these channels has the name of another application written on it."""
+        for channel_id in channel_ids:
+            if await self._ari.shared_channels.written_on(channel_id) not in (None, "", self._app):
+                return True
+        return False
 
     async def remove(self, orphans: Iterable[Orphan]) -> None:
         """Hang up, dissolve or send on what is known to be orphaned; what Asterisk refuses is logged and stays."""

@@ -167,29 +167,31 @@ class RecordWriter:
 
     async def close(self, abandoned: Sequence[StoredCall], now_ms: int) -> int:
         """End the records of these calls, of which nothing else is left, as `close_abandoned` does."""
-        files, closed = AbandonedFiles(self._artefacts), 0
-        for stored in abandoned:
+        files, over = AbandonedFiles(self._artefacts), list[CallRecord]()
+        for stored in abandoned:  # first of all those whose callers wait
             call, recovery = stored.call, stored.recovery
             agent = None if recovery.webhook_plan else await self._agent_as_stored(call)
             account_url = self._account_webhook_url
             record = CallRecord(
                 call, agent=agent, account_webhook_url=account_url, recovery=recovery, prices=self._prices
             )
-            if not is_bridged(call) and resume_plan(call, recovery):
-                record.left_behind(files.held_links(call, now_ms))
-                self.left_talking.append(record)
-                continue
-            record.left_behind(await files.links(call, now_ms))
             if is_bridged(call):
                 self.left_bridged.append(record)
-                continue
+            elif resume_plan(call, recovery):
+                record.left_behind(files.held_links(call, now_ms))
+                self.left_talking.append(record)
+            else:
+                over.append(record)
+        for record in self.left_bridged:
+            record.left_behind(await files.links(record.call, now_ms))
+        for record in over:
+            record.left_behind(await files.links(record.call, now_ms))
             # Whether the fallback number answered nobody heard; that no slot came free is certain.
             no_slot = DisconnectionReason.CONCURRENCY_LIMIT_REACHED
-            reason = no_slot if recovery.diverted else DisconnectionReason.ERROR_RETELL
+            reason = no_slot if record.recovery.diverted else DisconnectionReason.ERROR_RETELL
             await self.end(record, reason, now_ms, heard_to_its_end=False)
-            log.warning("record of an earlier run closed", extra={"call_id": call.call_id})
-            closed += 1
-        return closed
+            log.warning("record of an earlier run closed", extra={"call_id": record.call.call_id})
+        return len(over)
 
     async def end_left(self, record: CallRecord, reason: DisconnectionReason, now_ms: int) -> None:
         """End a record of `left_talking` whose call does not go on."""

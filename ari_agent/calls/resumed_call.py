@@ -87,6 +87,8 @@ class ResumedCall(ReferableCall):
         await self._exit_stack.enter_async_context(services.slots.resumed(self.call_id, outbound=is_outbound))
         if self._is_elsewhere:
             await services.ari.move(self.channel_id)
+            record.resumes_by(self._plan.model_copy(update={"app": services.app, "channel_id": self.channel_id}))
+            await self._save()  # should we die too, the caller is looked for where they are now
         self._start_task(self._learn_far_end())
         ours = record.call.from_number if is_outbound else record.call.to_number
         self._number = await services.find_number(ours or "")

@@ -240,6 +240,7 @@ class Switchboard:
         self._start_task(self._run_session(session))
 
     async def _run_session(self, session: CallSession) -> None:
+        self._services.ari.bind()
         first_channel_id, began_ms = session.channel_id, self._services.now_ms()
         first_target_id = (session.target_channel_id if isinstance(session, AdoptedCall) else None) or ""
         try:

@@ -135,7 +135,7 @@ class Node:
             return
         session, self._session = self._session, None
         try:
-            await session.remove(self._own_id)
+            await session.leave(self._own_id)
         except StoreError as error:
             log.warning("another node will find that this one has gone: %s", error, extra={"node_id": self._own_id})
         self._store.node_id = None
@@ -167,6 +167,8 @@ class Node:
         self._seen, up_ms = await session.seen()
         self._seen_s = time.monotonic()
         is_settled = self._seen_s >= self._settled_s and up_ms >= 1000 * self._pace.grace_s
+        if self.is_draining():  # whoever stays takes over
+            return
         await self._dead.look(session, own_id, self._seen, is_settled=is_settled)
 
     async def _come_back(self) -> NodeSession | None:

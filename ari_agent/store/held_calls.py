@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, false, or_, select, update
 
+from ari_agent.contract.resume_plan import ResumePlan
 from ari_agent.store import call_records
 from ari_agent.store.call_records import StoredCall
 from ari_agent.store.calls import Calls
@@ -37,6 +38,14 @@ class HeldCalls:
         To be done once the dead node can write no more: its id is not among the nodes any more.
         """
         return await self._take(lambda _: (calls.c.node_id == dead_node_id,), by_node_id)
+
+    async def has_others_of(self, app: str) -> bool:
+        """Tell whether other nodes have calls in hand whose callers may still be in this application in Asterisk."""
+        others = (calls.c.node_id.is_not(None), calls.c.node_id != self._database.node_id)
+        unfinished = select(calls.c.resume_plan).where(calls.c.call_status.in_(UNFINISHED), *others)
+        rows = await self._database.rows(unfinished.where(calls.c.resume_plan.is_not(None)))
+        plans = [ResumePlan.read(row.resume_plan) for row in rows]
+        return any(plan is not None and plan.app == app for plan in plans)
 
     async def take_abandoned(self) -> Sequence[StoredCall]:
         """Take over the unfinished calls that are in no node's hands, and return them.

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 from ari_agent.contract.node import NodeInfo, NodeLoad, NodeState
 from ari_agent.errors import StoreError
 from ari_agent.store.claims import LOST
+from ari_agent.store.outbox import UNFINISHED
 from ari_agent.store.slot_rows import release_node
-from ari_agent.store.tables import nodes
+from ari_agent.store.tables import calls, nodes
 
 if TYPE_CHECKING:
     from ari_agent.store.own_session import OwnSession
@@ -110,7 +111,8 @@ class NodeSession:
         def make(connection: sa.Connection) -> int:
             values = about.row() | {"started_ms": _NOW_MS, "state": "serving", **_beat_values(load)}
             node_id = int(connection.execute(sa.insert(nodes).values(values).returning(nodes.c.node_id)).scalar_one())
-            connection.execute(_TRY, {"node_id": node_id})
+            if not connection.execute(_TRY, {"node_id": node_id}).scalar_one():
+                raise StoreError("a stranger holds the lock of a new node: REVOKE CONNECT ON DATABASE ... FROM PUBLIC")
             return node_id
 
         node_id = await self._session.write(make)
@@ -191,6 +193,20 @@ class NodeSession:
     async def release(self, node_id: int) -> None:
         """Let go of the lock of a node that was taken."""
         await self._session.write(lambda connection: connection.execute(_UNLOCK, {"node_id": node_id}))
+
+    async def leave(self, node_id: int) -> None:
+        """Delete our own row as `remove` does; where calls go on without us, leave it to be taken over, as lost."""
+
+        def write(connection: sa.Connection) -> bool:
+            release_node(connection, node_id)
+            has_calls = sa.exists().where(calls.c.node_id == node_id, calls.c.call_status.in_(UNFINISHED))
+            lost = _this(node_id).where(has_calls).values(state=LOST)
+            return connection.execute(lost).rowcount == 0
+
+        if await self._session.write(write):
+            await self.remove(node_id)
+        else:
+            await self.release(node_id)
 
     async def remove(self, node_id: int) -> None:
         """Delete the row of a node and its slots, which ends what it had claimed, and let go of its lock."""

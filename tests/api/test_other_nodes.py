@@ -194,8 +194,8 @@ async def test_a_controller_with_another_api_key_is_told_apart_from_a_client_wit
 
 async def test_only_a_controller_passes_requests_on(pair: Pair) -> None:
     path = f"/v2/send-dtmf/{CALL}"
-    proof = prove("POST", path, b'{"digits": "1"}', api_key=API_KEY, now_ms=NOW_MS)
-    stale = prove("POST", path, b'{"digits": "1"}', api_key=API_KEY, now_ms=NOW_MS - 60_001)
+    proof = prove("POST", path, b'{"digits": "1"}', api_key=API_KEY, nonce="1" * 16, now_ms=NOW_MS)
+    stale = prove("POST", path, b'{"digits": "1"}', api_key=API_KEY, nonce="2" * 16, now_ms=NOW_MS - 60_001)
     for given, body, said in (
         ("", b"{}", "is not of a controller with this API key"),
         (stale, b'{"digits": "1"}', "its clock or ours is wrong"),

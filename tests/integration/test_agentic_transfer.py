@@ -280,14 +280,17 @@ async def test_a_call_that_ends_meanwhile_leaves_nobody(stage: Stage, ends: str)
         else:
             await (stage.controller.kill if ends == "kill" else stage.controller.stop)()
             await stage.controller.start()
-            await three.call.caller.bye()
+            if ends == "stop":
+                await three.call.caller.bye()
+            else:  # the call goes on, with its own agent
+                await three.call.caller.hang_up()
         await three.target.bye()
         await second.gone()
     reasons = {
         "caller": ("user_hangup", "transfer_cancelled"),
         "stop-call": ("manual_stopped", "transfer_cancelled"),
         "stop": ("manual_stopped", "manual_stopped"),
-        "kill": ("error_retell", "error_retell"),
+        "kill": ("user_hangup", "error_retell"),
     }
     record = await stage.controller.ended_call(three.call.call_id)
     assert await transfer_events(stage, three.call.call_id) == ["transfer_cancelled", "transfer_started"]

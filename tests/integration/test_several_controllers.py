@@ -85,10 +85,15 @@ async def test_one_that_is_killed_is_found_dead_by_the_other(stage: Stage, secon
     await sees(second, "second", "first")
 
 
-async def goes_on_with(second: Controller, stage: Stage, agent: Agent, call: Connected) -> None:
-    """The other controller has dialled the agent again, told the call's webhooks once, and has it to its end."""
+async def goes_on_with(second: Controller, stage: Stage, agent: Agent, call: Connected, *, after_s: float) -> None:
+    """The other controller has dialled the agent again, told the call's webhooks once, and has it to its end.
+
+    after_s: how long the one that had it is there again, and looks at what is in Asterisk under its name.
+    """
     call.agent = await agent.call(index=1)
     assert (call.agent.about["call_id"], call.agent.about["reconnected"]) == (call.call_id, "true")
+    await sees(second, "second", "first")
+    await asyncio.sleep(after_s)
     await call.hears_itself()
     await call.caller.hang_up()
     record = await second.ended_call(call.call_id)
@@ -116,9 +121,8 @@ async def test_a_call_goes_on_with_the_other_when_its_own_is_killed(stage: Stage
     async with talking(stage) as (agent, call):
         await call.hears_itself()
         await stage.controller.kill()
-        await goes_on_with(second, stage, agent, call)
-    await stage.controller.start()
-    await sees(second, "second", "first")
+        await stage.controller.start()
+        await goes_on_with(second, stage, agent, call, after_s=5)
     await stage.idle()
 
 
@@ -138,6 +142,5 @@ async def test_one_that_stood_still_leaves_its_calls_to_the_other_that_has_them(
             stopped.send_signal(signal.SIGCONT)
         async with asyncio.timeout(20):
             await agent.calls[0].closed.wait()
-        await goes_on_with(second, stage, agent, call)
-    await sees(second, "second", "first")
+        await goes_on_with(second, stage, agent, call, after_s=12)
     await stage.idle()

@@ -8,7 +8,7 @@ from ari_agent.nodes.passed_on import FRESH_FOR_MS, is_body, is_proven, prove
 
 NOW_MS = 1_760_000_000_000
 REQUEST = ("POST", "/v2/stop-call/call_1?x=1")
-PROOF = prove(*REQUEST, b'{"cause": 16}', api_key="key_1", now_ms=NOW_MS)
+PROOF = prove(*REQUEST, b'{"cause": 16}', api_key="key_1", nonce="0" * 16, now_ms=NOW_MS)
 
 
 def test_a_node_with_the_same_api_key_believes_it_for_a_minute() -> None:
@@ -34,7 +34,11 @@ def test_it_proves_nothing_else(method: str, path: str, api_key: str, now_ms: in
     assert not is_body(PROOF, b"")
 
 
-@given(st.text() | st.from_regex(r"v=[0-9]{1,20},b=[0-9a-f]{64},d=[0-9a-f]{64}", fullmatch=True))
+@given(st.text() | st.from_regex(r"v=[0-9]{1,20},n=[0-9a-f]{16},b=[0-9a-f]{64},d=[0-9a-f]{64}", fullmatch=True))
 def test_what_a_stranger_writes_proves_nothing(value: str) -> None:
     assert not is_proven(value, *REQUEST, api_key="key_1", now_ms=NOW_MS)
     assert not is_body(value, b"anything")
+
+
+def test_a_path_of_a_stranger_may_hold_any_byte() -> None:
+    assert not is_proven(PROOF, "GET", "/v2/get-call/x?\udcff", api_key="key_1", now_ms=NOW_MS)

@@ -12,7 +12,6 @@ from aiohttp import web
 from ari_agent.console.dependencies import DEPENDENCIES, PAGES, SESSION, SIGNER, Handler
 from ari_agent.console.form import read_form
 from ari_agent.console.login.login_session import LoginSession
-from ari_agent.console.login.spent_ids import SpentIds
 from ari_agent.console.pages import GUARDS
 from ari_agent.errors import (
     ApiError,
@@ -26,6 +25,7 @@ from ari_agent.errors import (
     UnknownCall,
 )
 from ari_agent.slow_readers import send_whole
+from ari_agent.spent_ids import SpentIds
 
 log = logging.getLogger(__name__)
 

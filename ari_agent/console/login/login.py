@@ -16,8 +16,8 @@ from ari_agent.console.login.access import COOKIE, ENDED_LOGINS, LOGIN, see_othe
 from ari_agent.console.login.login_guesses import LoginGuesses
 from ari_agent.console.login.login_session import LoginSession, LoginSigner, Role
 from ari_agent.console.login.shared_spent_ids import SharedSpentIds
-from ari_agent.console.login.spent_ids import SpentIds
 from ari_agent.errors import ApiError
+from ari_agent.spent_ids import SpentIds
 
 log = logging.getLogger(__name__)
 

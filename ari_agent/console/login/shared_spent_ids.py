@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Final
 
-from ari_agent.console.login.spent_ids import SpentIds
+from ari_agent.spent_ids import SpentIds
+
+_UNDATED_S: Final = 1.0
+"""For so long an id that another process is just using up may look as if it were over: its file is made, then dated."""
 
 
 class SharedSpentIds(SpentIds):
@@ -20,7 +24,7 @@ class SharedSpentIds(SpentIds):
     def spend(self, spent_id: str, *, until_s: float, now_s: float) -> bool:
         """Use an id up. Return whether it was good until now, at every process. until_s: when it is over anyway."""
         for known in self._folder.iterdir():
-            if _end_s(known) < now_s:
+            if _end_s(known) < now_s - _UNDATED_S:
                 known.unlink(missing_ok=True)
         path = self._path(spent_id)
         try:

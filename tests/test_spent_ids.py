@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ari_agent.console.login.shared_spent_ids import SharedSpentIds
-from ari_agent.console.login.spent_ids import SpentIds
+from ari_agent.spent_ids import SpentIds
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -32,5 +32,5 @@ def test_what_is_over_is_not_kept(ids: SpentIds) -> None:
     ids.spend("a", until_s=10, now_s=1)
     ids.spend("b", until_s=20, now_s=10)
     assert (ids.is_spent("a"), ids.is_spent("b")) == (True, True)
-    ids.spend("c", until_s=20, now_s=11)
+    ids.spend("c", until_s=20, now_s=12)
     assert (ids.is_spent("a"), ids.is_spent("b")) == (False, True)
