@@ -130,7 +130,7 @@ def test_a_controller_that_fails_or_is_interrupted_ends_with_status_1(
         raise failure
 
     monkeypatch.setattr("ari_agent.serve.serve", fails)
-    monkeypatch.setattr(logs, "set_up", lambda *_: None)
+    monkeypatch.setattr(logs, "set_up", lambda *_, **__: None)
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == text
 

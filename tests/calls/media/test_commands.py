@@ -9,6 +9,8 @@ from typing import Any, Final, get_args
 import pytest
 
 from ari_agent.calls.media.call_media import (
+    AgentAway,
+    AgentBack,
     AgentFailed,
     AgentHungUp,
     AgentReady,
@@ -101,6 +103,8 @@ EVENTS: Final[Mapping[type[MediaEvent], MediaEvent]] = {
     AgentReady: AgentReady(),
     AgentFailed: AgentFailed(DisconnectionReason.ERROR_LLM_WEBSOCKET_OPEN, "no answer"),
     AgentHungUp: AgentHungUp(16),
+    AgentAway: AgentAway("reset"),
+    AgentBack: AgentBack(1200, 2, "reset"),
     TransferAsked: TransferAsked(TransferRequest(to="+15551234567", headers={"X-Case": "7"})),
     TransferDecided: TransferDecided(TransferDecision(action="bridge")),
     DtmfAsked: DtmfAsked(DtmfRequest(digits="12#")),

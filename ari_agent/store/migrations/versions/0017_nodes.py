@@ -43,7 +43,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_slots_waiting", "slots", ["is_waiting", "slot_id"])
     op.create_index("ix_slots_node", "slots", ["node_id"])
-    op.add_column("calls", sa.Column("resume_plan", sa.Text, comment="by which another process goes on with it"))
+    plan = "by which another process goes on with it, while it lasts"
+    op.add_column("calls", sa.Column("resume_plan", sa.Text, comment=plan))
     in_hand = "the node that has it in hand, to its end and its analysis"
     op.add_column("calls", sa.Column("node_id", sa.BigInteger, comment=in_hand))
     leads = "the node that leads it, and then has it analysed"
