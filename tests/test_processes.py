@@ -143,7 +143,15 @@ async def test_a_first_start_that_fails_ends_all_with_its_status(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("said", "leaves_time"), [(b"stop\n", True), (b"stop\nstop\n", True), (b"stop at once\n", False), (b"", True)]
+    ("said", "leaves_time"),
+    [
+        (b"stop\n", True),
+        (b"stop\nstop\n", True),
+        (b"drain\nstop\n", True),
+        (b"drain\nstop at once\n", False),
+        (b"stop at once\n", False),
+        (b"", True),
+    ],
 )
 async def test_the_parent_says_when_to_stop_and_so_does_its_death(
     said: bytes, leaves_time: bool, monkeypatch: pytest.MonkeyPatch
