@@ -117,6 +117,7 @@ async def test_all_processes_behind_the_port_drain_none_is_started_again_and_sig
                 draining = await waiting(controller, "2 calls")
                 await in_progress(controller, 2, state="draining")
             await in_progress(controller, 1, state="draining")
+            assert "drain_s=600" not in controller.log_text()
             controller.process.send_signal(signal.SIGTERM)
             await controller.logged("drain_s=600")
             assert not front.closed.is_set()

@@ -143,15 +143,7 @@ async def test_a_first_start_that_fails_ends_all_with_its_status(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("said", "leaves_time"),
-    [
-        (b"stop\n", True),
-        (b"stop\nstop\n", True),
-        (b"drain\nstop\n", True),
-        (b"drain\nstop at once\n", False),
-        (b"stop at once\n", False),
-        (b"", True),
-    ],
+    ("said", "leaves_time"), [(b"stop\n", True), (b"stop\nstop\n", True), (b"stop at once\n", False), (b"", True)]
 )
 async def test_the_parent_says_when_to_stop_and_so_does_its_death(
     said: bytes, leaves_time: bool, monkeypatch: pytest.MonkeyPatch
@@ -177,6 +169,24 @@ async def test_the_parent_says_when_to_stop_and_so_does_its_death(
         assert done.is_set() is leaves_time
     if said:
         os.close(writing)
+
+
+async def test_the_parent_says_when_to_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setattr("sys.stdin", os.fdopen(reading, "rb"))
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    async with stop_signals() as signals, told_by_parent(signals):
+        signals.started()
+        os.write(writing, b"drain\n")
+        async with asyncio.timeout(20):
+            await signals.wait()
+            await signals.unless_stopped(work())
+    os.close(writing)
+    assert done.is_set()
 
 
 def alive(*pids: int) -> list[int]:
