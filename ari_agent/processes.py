@@ -88,21 +88,21 @@ class _Processes:
     def __init__(self, count: int, arguments: Sequence[str]) -> None:
         self._all = [_Process(number, arguments, on_drain=self._drain) for number in range(1, count + 1)]
         self._stopping = asyncio.Event()  # none is started again
-        self._was_signalled = False
+        self._is_limited = False  # the time that their calls have left, which a drain does not do
         self._status = 0
 
     def on_signal(self, number: signal.Signals) -> None:
         """Pass on what a signal asks for."""
-        at_once = self._was_signalled or number == signal.SIGINT
-        self._was_signalled = True
+        at_once = self._is_limited or number == signal.SIGINT
         self._stop(STOP_AT_ONCE if at_once else STOP)
 
     def _drain(self) -> None:
-        if not self._was_signalled:
+        if not self._is_limited:
             self._stop(DRAIN)
 
     def _stop(self, words: bytes) -> None:
         self._stopping.set()
+        self._is_limited |= words != DRAIN
         for process in self._all:
             process.say(words)
 

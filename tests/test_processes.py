@@ -73,6 +73,7 @@ def test_each_has_a_name_ports_and_a_spool_of_its_own(monkeypatch: pytest.Monkey
     check_settings(settings)
     first, second = (settings_of_process(settings, number) for number in (1, 2))
     assert (first.own_app, second.own_app) == ("ari_agent_1", "ari_agent_2")
+    assert list(second.apps_behind_port) == list(settings.all_apps) == ["ari_agent_1", "ari_agent_2"]
     assert (tuple(first.rtp_ports), tuple(second.rtp_ports)) == ((30000, 30499), (30500, 30999))
     assert (first.spool_folder, second.spool_folder) == (Path("/spool/1"), Path("/spool/2"))
     assert (first.text_messages, second.text_messages) == ("on", "off")  # Asterisk tells each of all of them
