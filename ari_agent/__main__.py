@@ -1,4 +1,4 @@
-"""`ari-agent` command line: serve, demo, check, console-link, try-agent, version.
+"""`ari-agent` command line: serve, drain, demo, check, console-link, try-agent, version.
 
 Exit status: 0 done, 1 something failed, 2 a setting is wrong (the message names it), or an agent to try is not reached.
 """
@@ -66,10 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version("ari-agent"))
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT or SIGTERM")
+    serving = commands.add_parser("serve", help="take calls and serve the API, until SIGINT, SIGTERM or drain")
     serving.add_argument("--processes", metavar="N", help="how many controllers run, on as many cores")
     serving.add_argument("--process", type=int, help=argparse.SUPPRESS)  # which of them this one is
     serving.set_defaults(run=_serve)
+    draining = commands.add_parser("drain", help="have the controller end with its last call, and wait until it has")
+    draining.add_argument("--wait", type=float, metavar="SECONDS", help="at most so long; then the exit status is 1")
+    draining.set_defaults(run=_drain)
     checking = commands.add_parser("check", help="look at everything that calls need, say what to mend, then exit")
     checking.add_argument("--json", action="store_true", help="print what was found as a JSON object")
     checking.add_argument("--deep", action="store_true", help="open the websockets of agents, too, and close them")
@@ -77,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add_dial(checking)
     linking = commands.add_parser("console-link", help="print a link that logs in to the console, once")
     linking.set_defaults(run=_console_link)
-    for command in (serving, checking, linking):
+    for command in (serving, draining, checking, linking):
         command.add_argument("--config", type=Path, metavar="FILE.toml", help="settings beside environment and .env")
 
     showing = commands.add_parser("demo", help="scripted calls through a real Asterisk, then yours from a softphone")
@@ -117,6 +120,14 @@ def _serve_as_one_of_several(settings: Settings, number: int) -> int:
     with own_socket:
         _run(serve_as_one_of_several(own_settings, own_socket))
     return 0
+
+
+def _drain(options: argparse.Namespace) -> None:
+    settings = load(options.config)
+    from ari_agent.drain import drain  # noqa: PLC0415 -- the HTTP client: every command would wait
+
+    key = settings.api_key.get_secret_value()
+    _run(drain(settings.local_url, key, wait_s=options.wait, show=_print))
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ Stop: no new calls, live calls end, then the same in reverse.
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -47,6 +48,7 @@ from ari_agent.console.dependencies import ConsoleDependencies
 from ari_agent.console_sources.health_sources import health_sources
 from ari_agent.console_sources.page_tools import check_runs, installation, number_tools
 from ari_agent.console_sources.settings_rows import settings_rows
+from ari_agent.contract.node import NodeDrain
 from ari_agent.contract.recording import RecordingPlan
 from ari_agent.errors import ConfigurationError
 from ari_agent.gather import gather
@@ -72,11 +74,12 @@ async def controller(
     inbound_wait_s: float = INBOUND_WAIT_S,
     part_failed: Callable[[str], None] = lambda _: None,
     own_socket: socket.socket | None = None,
+    on_drain: Callable[[], None] | None = None,
 ) -> AsyncIterator[Switchboard]:
     """Run everything for as long as the context lasts.
 
     own_socket: see `http_listener.listen`. part_failed: told the name of a part that ended by a defect, after the log;
-    without it the rest is of little use.
+    without it the rest is of little use. on_drain: called when the API is asked to drain; without it, that is refused.
 
     Raises:
         ConfigurationError: the database, an address or a provider of speech cannot be used as set.
@@ -94,7 +97,7 @@ async def controller(
         if isinstance(calls.slots, SharedSlots):
             beside("concurrency slots", calls.slots.run())
         chats = _chats(shared)
-        api = _api(shared, calls, chats)
+        api = _api(shared, calls, chats, drain=partial(_drain, shared, on_drain) if on_drain else None)
         if settings.console == "on":
             console.put_under(api, _console(shared, calls))
         await listen(stack, api, settings, own_socket=own_socket)
@@ -234,7 +237,9 @@ def _chats(shared: SharedParts) -> ChatService:
     )
 
 
-def _api(shared: SharedParts, calls: _Calls, chats: ChatService) -> web.Application:
+def _api(
+    shared: SharedParts, calls: _Calls, chats: ChatService, *, drain: Callable[[], NodeDrain] | None
+) -> web.Application:
     return build_api(
         ApiDependencies(
             store=shared.store,
@@ -243,6 +248,7 @@ def _api(shared: SharedParts, calls: _Calls, chats: ChatService) -> web.Applicat
             slots=calls.slots,
             nodes=shared.node.nodes,
             other_nodes=None if shared.store.file else _other_nodes(shared),
+            drain=drain,
             probes=probes(shared.ari, shared.database, calls.switchboard),
             metrics=metric_samples.sources(
                 switchboard=calls.switchboard,
@@ -273,6 +279,13 @@ def _api(shared: SharedParts, calls: _Calls, chats: ChatService) -> web.Applicat
             rerun_chat_analysis=shared.analyses.rerun_chat,
         )
     )
+
+
+def _drain(shared: SharedParts, on_drain: Callable[[], None]) -> NodeDrain:
+    on_drain()
+    apps = shared.settings.apps_behind_port
+    calls = sum(node.calls for node in shared.node.nodes() if node.app in apps and node.state != "lost")
+    return NodeDrain(calls=calls, process_id=os.getppid() if shared.settings.shares_port else os.getpid())
 
 
 def _failover(shared: SharedParts, calls: _Calls) -> Failover:

@@ -310,10 +310,15 @@ class Settings(ProcessSettings):
     @property
     def link_base_url(self) -> str:
         """What links to recordings and logs begin with, without a slash at its end."""
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """The URL of the API for programs of this machine, without a slash at its end."""
         # Nobody reaches "every address of this machine"; from it, its own loopback leads to the API all the same.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind.host, self.bind.host)  # noqa: S104 -- is not bound
         shown = f"[{host}]" if ":" in host else host
-        return self.public_url or f"http://{shown}:{self.bind.port}"
+        return f"http://{shown}:{self.bind.port}"
 
     @property
     def _beside_database(self) -> Path:

@@ -1,7 +1,7 @@
 """What a controller that is one of several processes shares with the process that started it: pipes, and the address.
 
-    standard input    `stop` or `stop at once`, a line each; its end, which is the parent's death, is `stop`
-    standard output   `ready`, once calls are taken
+    standard input    `drain`, `stop` or `stop at once`, a line each; its end, which is the parent's death, is `stop`
+    standard output   `ready`, once calls are taken; `drain`, when the API is asked for that: all are to hear it
 
 Signals would do for the first, but a service manager or a terminal sends its own to every process beside the parent,
 and a second one means "at once".
@@ -13,7 +13,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from ari_agent.config import PREFIX, Settings
@@ -22,6 +22,7 @@ from ari_agent.process_share import port_share, suffix_of
 from ari_agent.setting_values import PortRange
 from ari_agent.stop_signals import StopSignals
 
+DRAIN: Final = b"drain\n"
 STOP: Final = b"stop\n"
 STOP_AT_ONCE: Final = b"stop at once\n"
 READY: Final = b"ready\n"
@@ -66,23 +67,27 @@ def bound_for_itself(settings: Settings, number: int) -> tuple[socket.socket, Se
 
 
 @asynccontextmanager
-async def told_by_parent(signals: StopSignals) -> AsyncIterator[Callable[[], None]]:
-    """Hand what the parent asks to these signals while the context lasts; give what tells it that calls are taken."""
+async def told_by_parent(signals: StopSignals) -> AsyncIterator[Callable[[bytes], None]]:
+    """Hand what the parent asks to these signals while the context lasts; give what tells it READY or DRAIN."""
     loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
 
     async def obey() -> None:
         while line := await reader.readline():
-            signals.asked_by_parent(at_once=line == STOP_AT_ONCE)
+            if line == DRAIN:
+                signals.drain()
+            else:
+                signals.asked_by_parent(at_once=line == STOP_AT_ONCE)
         signals.asked_by_parent(at_once=False)
 
-    def tell_ready() -> None:
-        sys.stdout.buffer.write(READY)
-        sys.stdout.flush()
+    def tell(words: bytes) -> None:
+        with suppress(OSError):  # it has died, which says `stop`
+            sys.stdout.buffer.write(words)
+            sys.stdout.flush()
 
     obeying = asyncio.create_task(obey())
     try:
-        yield tell_ready
+        yield tell
     finally:
         obeying.cancel()
         await asyncio.gather(obeying, return_exceptions=True)

@@ -50,6 +50,14 @@ class ProcessSettings(BaseSettings):
         return [f"{self.app}_{suffix_of(self.app_suffix, number)}" for number in range(1, self.processes + 1)]
 
     @property
+    def apps_behind_port(self) -> Sequence[str]:
+        """The names of the applications of all processes behind this one's port, from the settings of one of them."""
+        if not self.shares_port:
+            return (self.own_app,)
+        shared, _, _ = self.own_app.rpartition("_")
+        return [suffix_of(shared, number) for number in range(1, self.processes + 1)]
+
+    @property
     def shares_port(self) -> bool:
         """Whether this is one of several processes behind one API port."""
         return self.processes > 1

@@ -12,14 +12,14 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import ConfigurationError
-from ari_agent.one_of_several import READY, STOP, STOP_AT_ONCE, settings_of_process
+from ari_agent.one_of_several import DRAIN, READY, STOP, STOP_AT_ONCE, settings_of_process
 from ari_agent.process_share import FORGOTTEN_AFTER_S, restart_pause_s
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ async def serve_processes(settings: Settings, *, config_file: Path | None = None
     The first one starts alone, as it brings the database up to date, and the others once it is ready. One that dies
     before it was ever ready ends them all, and its exit status is returned: what is wrong is in its last lines. One
     that dies later is started again, after a pause that grows. SIGTERM lets each of them end in order; SIGINT, or a
-    second signal, at once.
+    second signal, at once. When one is asked over the API to drain, all do.
 
     config_file: of settings; what else they read is in the environment.
 
@@ -86,17 +86,23 @@ class _Processes:
     """All of them. arguments: of `ari-agent serve`."""
 
     def __init__(self, count: int, arguments: Sequence[str]) -> None:
-        self._all = [_Process(number, arguments) for number in range(1, count + 1)]
-        self._stopping = asyncio.Event()
+        self._all = [_Process(number, arguments, on_drain=self._drain) for number in range(1, count + 1)]
+        self._stopping = asyncio.Event()  # none is started again
+        self._is_limited = False  # the time that their calls have left, which a drain does not do
         self._status = 0
 
     def on_signal(self, number: signal.Signals) -> None:
         """Pass on what a signal asks for."""
-        at_once = self._stopping.is_set() or number == signal.SIGINT
+        at_once = self._is_limited or number == signal.SIGINT
         self._stop(STOP_AT_ONCE if at_once else STOP)
+
+    def _drain(self) -> None:
+        if not self._is_limited:
+            self._stop(DRAIN)
 
     def _stop(self, words: bytes) -> None:
         self._stopping.set()
+        self._is_limited |= words != DRAIN
         for process in self._all:
             process.say(words)
 
@@ -146,13 +152,14 @@ class _Processes:
 
 
 class _Process:
-    """One controller, which may be started several times. number: from 1.
+    """One controller, which may be started several times. number: from 1. on_drain: called when it is asked to drain.
 
     was_ready: whether it has ever taken calls. settled: set once that is known.
     """
 
-    def __init__(self, number: int, arguments: Sequence[str]) -> None:
+    def __init__(self, number: int, arguments: Sequence[str], *, on_drain: Callable[[], None]) -> None:
         self.number = number
+        self._on_drain = on_drain
         self.was_ready = False
         self.settled = asyncio.Event()
         self._arguments = arguments
@@ -175,6 +182,8 @@ class _Process:
                 if line == READY:
                     self.was_ready = True
                     self.settled.set()
+                elif line == DRAIN:
+                    self._on_drain()
             status = await running.wait()
         finally:
             self._running = None

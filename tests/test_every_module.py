@@ -101,6 +101,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "process_settings": ("test_processes", "a part of Settings, which test_config reads"),
     "asterisk/rest": ("asterisk/test_ari", "every request of Ari goes through it, with its errors and totals"),
     "contract/sip_timeline": ("calls/test_sip_timeline", "models, told by the timeline that makes them"),
+    "contract/node": ("nodes/test_node", "what controllers tell one another of themselves"),
     "contract/destination": ("contract/test_call_control", "a destination is read in a request to transfer"),
     "calls/transfer/agentic_transfer": ("integration/test_agentic_transfer", "who hears whom is Asterisk's doing"),
     "calls/transfer/transfer_agent_call": ("integration/test_agentic_transfer", "its audio goes through Asterisk"),

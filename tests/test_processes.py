@@ -73,6 +73,7 @@ def test_each_has_a_name_ports_and_a_spool_of_its_own(monkeypatch: pytest.Monkey
     check_settings(settings)
     first, second = (settings_of_process(settings, number) for number in (1, 2))
     assert (first.own_app, second.own_app) == ("ari_agent_1", "ari_agent_2")
+    assert list(second.apps_behind_port) == list(settings.all_apps) == ["ari_agent_1", "ari_agent_2"]
     assert (tuple(first.rtp_ports), tuple(second.rtp_ports)) == ((30000, 30499), (30500, 30999))
     assert (first.spool_folder, second.spool_folder) == (Path("/spool/1"), Path("/spool/2"))
     assert (first.text_messages, second.text_messages) == ("on", "off")  # Asterisk tells each of all of them
@@ -169,6 +170,24 @@ async def test_the_parent_says_when_to_stop_and_so_does_its_death(
         assert done.is_set() is leaves_time
     if said:
         os.close(writing)
+
+
+async def test_the_parent_says_when_to_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setattr("sys.stdin", os.fdopen(reading, "rb"))
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    async with stop_signals() as signals, told_by_parent(signals):
+        signals.started()
+        os.write(writing, b"drain\n")
+        async with asyncio.timeout(20):
+            await signals.wait()
+            await signals.unless_stopped(work())
+    os.close(writing)
+    assert done.is_set()
 
 
 def alive(*pids: int) -> list[int]:

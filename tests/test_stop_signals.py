@@ -66,3 +66,24 @@ async def test_sigterm_leaves_time_and_sigint_or_a_second_signal_does_not() -> N
     assert await ends_when(signal.SIGTERM, work_s=0.05)
     assert not await ends_when(signal.SIGINT, work_s=600)
     assert not await ends_when(signal.SIGTERM, signal.SIGTERM, work_s=600)
+
+
+async def test_a_drain_lasts_until_a_signal_which_then_leaves_its_own_time() -> None:
+    async with stop_signals() as signals:
+        signals.started()
+        signals.drain()
+        await signals.wait()
+        finished: list[str] = []
+
+        async def work(name: str, pause_s: float) -> None:
+            await asyncio.sleep(pause_s)
+            finished.append(name)
+
+        await signals.unless_stopped(work("drain", 0.01))
+        asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+        await signals.unless_stopped(work("drain until the signal", 600))
+        await signals.unless_stopped(work("drain after the signal", 0))
+        await signals.unless_at_once(work("stop", 0.01))
+        os.kill(os.getpid(), signal.SIGTERM)
+        await signals.unless_at_once(work("stop after the second signal", 600))
+    assert finished == ["drain", "stop"]

@@ -26,7 +26,7 @@ from ari_agent.contract.call_control import (
 )
 from ari_agent.contract.call_update import LiveCallUpdate
 from ari_agent.contract.chat import Chat, ChatCompletionCreate, ChatCreate, ChatItem, ChatUpdate, SmsChatCreate
-from ari_agent.contract.node import NodeInfo
+from ari_agent.contract.node import NodeDrain, NodeInfo
 from ari_agent.contract.phone_call import PhoneCallCreate
 from ari_agent.contract.recording import RecordingConsent
 from ari_agent.contract.trunk_status import TrunkStatus
@@ -190,9 +190,10 @@ class ApiDependencies:
     served. has_realtime: those whose model hears and speaks itself are. check_voice: raises UnknownVoice or
     UnknownPronunciation for a text agent that cannot speak here; consent_refusal: returns why no call could have this
     sentence about recording, or None. slots: the pool that GET /get-concurrency tells of. nodes:
-    returns the controllers on this database. other_nodes: None where there can be no other. artefacts: recordings and
-    logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return it; None: it
-    stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
+    returns the controllers on this database. other_nodes: None where there can be no other. drain: asks
+    this controller to end with its last call; None: it ends with the program that it is a part of. artefacts:
+    recordings and logs of calls. rerun_call_analysis, rerun_chat_analysis: analyse one that is over again and return
+    it; None: it stays as it is. find_more: finds personal data that is not recognised by rules; it may take seconds.
     """
 
     store: Store
@@ -216,6 +217,7 @@ class ApiDependencies:
     slots: SlotPool | None = None
     nodes: Callable[[], Sequence[NodeInfo]] = tuple
     other_nodes: OtherNodes | None = None
+    drain: Callable[[], NodeDrain] | None = None
     rerun_call_analysis: Callable[[str], Awaitable[Call]] | None = None
     rerun_chat_analysis: Callable[[str], Awaitable[Chat]] | None = None
     artefacts: Artefacts | None = None

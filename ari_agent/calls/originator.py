@@ -157,7 +157,9 @@ class Originator:
         dial = Dial(task.to_number, number, agent, task.custom_sip_headers or {}, through_trunk=True)
         async with AsyncExitStack() as exits, self._dial_guard.admitting(dial):
             if not self._dialler.can_dial:
-                raise AsteriskUnreachable("Asterisk", "its event websocket is not connected")
+                raise AsteriskUnreachable(
+                    "Asterisk", "its event websocket is not connected, or the controller is about to stop"
+                )
             call_id = self._new_call_id()
             await exits.enter_async_context(self._slots.outbound(call_id, batch_reserve=batch_reserve))
             call = _registered(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -396,7 +397,7 @@ class Switchboard:
         """Look after the calls until cancelled. See Reconciliation.watch."""
         await self._reconciliation.watch()
 
-    async def drain(self, timeout_s: float) -> None:
+    async def drain(self, timeout_s: float = math.inf) -> None:
         """Take no new calls from now on, and wait until those in progress have ended, up to timeout_s seconds.
 
         Those that have been left to their two people go on without us, and are not waited for.
@@ -405,7 +406,8 @@ class Switchboard:
         loop = asyncio.get_running_loop()
         give_up_s = loop.time() + timeout_s
         if timeout_s and self._needing_us():
-            log.info("waiting for calls to end", extra={"calls": self._needing_us(), "drain_s": timeout_s})
+            limit_s = None if math.isinf(timeout_s) else timeout_s
+            log.info("waiting for calls to end", extra={"calls": self._needing_us(), "drain_s": limit_s})
         while self._needing_us() and loop.time() < give_up_s:
             pause_s = min(_DRAIN_LOOK_S, give_up_s - loop.time())
             await asyncio.wait(self._running, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)

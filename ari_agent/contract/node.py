@@ -1,4 +1,4 @@
-"""The controllers that share a database: what GET /list-nodes answers, an extension of ours. Pure."""
+"""The controllers that share a database: what GET /list-nodes and POST /drain-node answer, extensions of ours. Pure."""
 
 from __future__ import annotations
 
@@ -53,3 +53,14 @@ class NodeInfo(NodeLoad):
     started_at: Timestamp
     heartbeat_age_ms: Count = 0
     is_this: Flag = False
+
+
+class NodeDrain(ContractModel):
+    """A controller that takes no new calls any more, and ends with its last one.
+
+    calls: in progress at the last heartbeat, a second ago at most; where several processes share the port, of all of
+    them. process_id: on its own machine, of the process that ends last.
+    """
+
+    calls: Count
+    process_id: Count

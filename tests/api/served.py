@@ -17,6 +17,7 @@ from ari_agent.api.server import build_api
 from ari_agent.calls.concurrency_slots import Slots
 from ari_agent.calls.registrar import Registrar
 from ari_agent.contract.agent import AgentCreate
+from ari_agent.contract.node import NodeDrain
 from ari_agent.contract.phone_number import PhoneNumberImport
 from ari_agent.store.store import Store
 from tests.api import lines, pens
@@ -66,6 +67,7 @@ async def _serve(database_url: str, ready: Future[tuple[str, str]], stop: thread
             batches=lines.batches(store, originator, slots, now_ms=NOW_MS),
             registrar=registrar,
             chats=await chats.__aenter__(),
+            drain=lambda: NodeDrain(calls=1, process_id=4711),
         )
         runner = ApiRunner(build_api(dependencies))
         await runner.setup()

@@ -23,6 +23,10 @@ async def test_a_method_that_a_path_lacks_is_405(api: Api) -> None:
     assert response.headers["Allow"] == "POST"
 
 
+async def test_a_controller_inside_another_program_is_not_drained(api: Api) -> None:
+    assert "ends with that" in await refused(await api.post("/drain-node"), 501)
+
+
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [

@@ -58,3 +58,13 @@ def test_the_unit_needs_no_file_that_only_the_recipe_makes_and_waits_longer_than
     assert all(path.startswith("-") for path in re.findall(r"^EnvironmentFile=(.*)", UNIT, flags=re.MULTILINE))
     drain, stop = re.search(r"ARI_AGENT_DRAIN_S=(\d+)", UNIT), re.search(r"TimeoutStopSec=(\d+)", UNIT)
     assert drain and stop and int(stop[1]) >= int(drain[1]) + 20
+
+
+def test_the_unit_starts_no_controller_again_that_has_drained() -> None:
+    assert "\nRestart=on-failure\n" in UNIT
+
+
+def test_the_container_waits_longer_than_calls_may_go_on() -> None:
+    own = service("controller")
+    drain, stop = re.search(r"ARI_AGENT_DRAIN_S:-(\d+)", own), re.search(r"stop_grace_period: (\d+)s", own)
+    assert drain and stop and int(stop[1]) >= int(drain[1]) + 20

@@ -1,4 +1,4 @@
-"""SIGTERM with ARI_AGENT_DRAIN_S: calls in progress go on, new ones are refused, then the controller ends."""
+"""SIGTERM with ARI_AGENT_DRAIN_S, and a drain: calls in progress go on, new ones are refused, then it ends."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         yield made
 
 
-async def test_after_sigterm_a_call_goes_on_a_new_one_is_refused_and_the_end_comes_with_the_calls(stage: Stage) -> None:
+@pytest.mark.parametrize("how", ["SIGTERM", "drain"])
+async def test_a_call_goes_on_a_new_one_is_refused_and_the_end_comes_with_the_calls(stage: Stage, how: str) -> None:
     process = stage.controller.process
     assert process is not None
     async with stage.connected(echo) as call:
-        process.send_signal(signal.SIGTERM)
+        if how == "SIGTERM":
+            process.send_signal(signal.SIGTERM)
+        else:
+            await stage.controller.post("/drain-node", expect=202)
         await stage.controller.wait_for("/readyz", 503)
         await call.hears_itself()
         async with stage.caller() as caller:
