@@ -23,6 +23,7 @@ from tests.integration.stage import audio_ports
 pytestmark = pytest.mark.skipif(shutil.which("kamailio") is None, reason="Debian's package kamailio is not installed")
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"
+KAMAILIO_ENDPOINT: Final = (DOCKER / "kamailio" / "pjsip.conf").read_text()
 UNAVAILABLE: Final = (DOCKER / "kamailio" / "extensions.conf").read_text()
 ANSWERS: Final = """
 [from-trunk](+)
@@ -85,7 +86,8 @@ async def kamailio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ka
                 Pbx(
                     **{"sip_port": 0, "tls_port": 0, "ari_port": 0},
                     rtp_ports=audio_ports(),
-                    callers=("127.0.0.1/32",),
+                    callers=(),
+                    pjsip=KAMAILIO_ENDPOINT,
                     extensions=UNAVAILABLE + ANSWERS + more,
                 )
             )
