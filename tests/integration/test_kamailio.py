@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,8 +17,9 @@ import pytest_asyncio
 
 from ari_agent.demo.pbx import Pbx
 from ari_agent.demo.ports import TCP_AND_UDP, free_port
+from tests.fakes.agent_server import echo
 from tests.fakes.sip_caller import SipCaller
-from tests.integration.stage import audio_ports
+from tests.integration.stage import Stage, audio_ports, staged
 
 pytestmark = pytest.mark.skipif(shutil.which("kamailio") is None, reason="Debian's package kamailio is not installed")
 
@@ -29,10 +30,9 @@ ANSWERS: Final = """
 [from-trunk](+)
 exten = answers,1,Answer()
  same = n,Wait(60)
-exten = account,1,GotoIf($["${PJSIP_HEADER(read,X-Account)}" = "4711"]?answers,1)
- same = n,Hangup(21)
 exten = ends,1,Answer()
  same = n,Wait(0.5)
+exten = nobody,1,Hangup(34)
 exten = rings,1,Ringing()
  same = n,Wait(0.5)
  same = n,Hangup(34)
@@ -45,11 +45,16 @@ exten = second,1,Answer()
 
 @dataclass(frozen=True, slots=True)
 class Kamailio:
-    """Kamailio, and the Asterisks behind it."""
+    """Kamailio, and the Asterisks behind it: one without a controller, and one with all that belongs to it."""
 
     port: int
     folder: Path
-    asterisks: tuple[Pbx, Pbx]
+    alone: Pbx
+    stage: Stage
+
+    @property
+    def asterisks(self) -> tuple[Pbx, Pbx]:
+        return self.alone, self.stage.pbx
 
     def caller(self, address: str = "127.0.0.1") -> SipCaller:
         return SipCaller(pbx=("127.0.0.1", self.port), address=address)
@@ -80,23 +85,30 @@ class Kamailio:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def kamailio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kamailio]:
     folder = tmp_path_factory.mktemp("kamailio")
-    async with AsyncExitStack() as stack:
-        first, second = [
-            await stack.enter_async_context(
-                Pbx(
-                    **{"sip_port": 0, "tls_port": 0, "ari_port": 0},
-                    rtp_ports=audio_ports(),
-                    callers=(),
-                    pjsip=KAMAILIO_ENDPOINT,
-                    extensions=UNAVAILABLE + ANSWERS + more,
-                )
-            )
-            for more in ("", ONLY_AT_THE_SECOND)
-        ]
+    (folder / "stage").mkdir()
+    async with (
+        Pbx(
+            sip_port=0,
+            tls_port=0,
+            ari_port=0,
+            rtp_ports=audio_ports(),
+            callers=(),
+            pjsip=KAMAILIO_ENDPOINT,
+            extensions=UNAVAILABLE + ANSWERS,
+        ) as alone,
+        staged(
+            folder / "stage",
+            pbx_options={
+                "callers": (),
+                "pjsip": KAMAILIO_ENDPOINT,
+                "extensions": UNAVAILABLE + ANSWERS + ONLY_AT_THE_SECOND,
+            },
+        ) as stage,
+    ):
         port = free_port("127.0.0.1", 0, "SIP_PORT", TCP_AND_UDP)
         environment = {
             **os.environ,
-            "ARI_AGENT_ASTERISKS": f"127.0.0.1:{first.sip_port},127.0.0.1:{second.sip_port}",
+            "ARI_AGENT_ASTERISKS": f"127.0.0.1:{alone.sip_port},127.0.0.1:{stage.pbx.sip_port}",
             "ARI_AGENT_CALLERS": "127.0.0.1",
             "ARI_AGENT_KAMAILIO_LISTEN": f"127.0.0.1:{port}",
             "ARI_AGENT_KAMAILIO_FOLDER": str(folder),
@@ -105,7 +117,7 @@ async def kamailio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ka
             process = await asyncio.create_subprocess_exec(
                 str(DOCKER / "run-kamailio.sh"), env=environment, stdout=log, stderr=log
             )
-        made = Kamailio(port, folder, (first, second))
+        made = Kamailio(port, folder, alone, stage)
         try:
             for _ in range(100):
                 assert process.returncode is None, (folder / "log").read_text()
@@ -121,7 +133,7 @@ async def kamailio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ka
 
 async def test_a_call_goes_to_the_asterisk_with_the_fewest_and_its_end_is_counted(kamailio: Kamailio) -> None:
     async with kamailio.caller() as one, kamailio.caller() as two, kamailio.caller() as three:
-        await one.call("account", headers=[("X-Account", "4711")])
+        await one.call("answers")
         await two.call("answers")
         await kamailio.channels((1, 1))
         assert await kamailio.load() == {"a": 1, "b": 1}
@@ -148,11 +160,27 @@ async def test_a_call_that_one_pair_does_not_take_is_the_next_ones(kamailio: Kam
         assert await kamailio.load() == {"a": 0, "b": 1}
 
 
+async def test_a_pair_without_a_controller_leaves_its_calls_as_they_came_to_the_next(kamailio: Kamailio) -> None:
+    stage = kamailio.stage
+    agent = stage.agents.agent(echo)
+    number = await stage.import_number(await stage.create_agent(agent))
+    async with kamailio.caller() as caller:
+        await caller.call(number, headers=[("X-Account", "4711")])
+        call_id = str((await agent.call()).about["call_id"])
+        await stage.begun(call_id)
+        call = await stage.controller.call(call_id)
+        assert call["from_number"] == caller.user and call["custom_sip_headers"] == {"x-account": "4711"}
+        await kamailio.channels((0, 2))  # its own, and the one to the controller
+    await kamailio.channels((0, 0))
+
+
 async def test_a_call_that_no_pair_takes_may_come_again_later(kamailio: Kamailio) -> None:
     async with kamailio.caller() as caller:
-        await caller.dial("+12025550100")
+        await caller.dial("nobody")
         refused = await caller.refused()
-    assert refused.status == 503 and refused.need("Retry-After") == "10"
+        assert refused.status == 503 and refused.need("Retry-After") == "10"
+        # Outside of a call, as this one did not come about.
+        assert [(await caller.request(method)).status for method in ("OPTIONS", "MESSAGE")] == [200, 405]
     assert await kamailio.load() == {"a": 0, "b": 0}
 
 
@@ -199,13 +227,12 @@ async def test_calls_go_on_at_the_other_when_one_dies(kamailio: Kamailio) -> Non
     async with kamailio.caller() as lost, kamailio.caller() as kept:
         await lost.call("answers")
         await kept.call("answers")
-        await kamailio.asterisks[0].kill()
+        await kamailio.alone.kill()
         async with kamailio.caller() as first:
             await first.call("answers", timeout_s=8)
-        started = asyncio.get_running_loop().time()
+        assert (await kamailio.listed()).count("FLAGS: IP") == 1  # inactive: no call waits for it any more
         async with kamailio.caller() as second:
             await second.call("answers")
-        assert asyncio.get_running_loop().time() - started < 1.5  # nobody waits for the dead one any more
         await kamailio.channels((0, 1))
         await kept.hang_up()
         await kamailio.channels((0, 0))
