@@ -8,8 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV ?= .venv
 PYTHON_IN := $(VENV)/bin/python
 INSTALL := docker/install.sh
-SCRIPTS := docker/install.sh docker/test-containers.sh .ci/run
-DOCKERFILES := docker/Dockerfile.asterisk docker/Dockerfile.controller
+SCRIPTS := docker/install.sh docker/run-kamailio.sh docker/test-containers.sh .ci/run
+DOCKERFILES := docker/Dockerfile.asterisk docker/Dockerfile.controller docker/Dockerfile.kamailio
 
 # The demo needs no tools of development: it has an environment of its own, unless the whole one is there.
 DEMO_VENV := $(if $(wildcard $(VENV)/installed),$(VENV),$(VENV)-demo)

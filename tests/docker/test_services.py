@@ -1,4 +1,4 @@
-"""docker/compose.yaml and docker/ari-agent.service: they pass every setting, and name the paths that the docs name."""
+"""docker/compose*.yaml and docker/ari-agent.service: they pass every setting, and name the paths that the docs name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ari_agent.default_database import DATABASE_FILE, SERVICE_FOLDER
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = (REPOSITORY / "docker" / "compose.yaml").read_text()
+PAIRS = (REPOSITORY / "docker" / "compose.pairs.yaml").read_text()
 UNIT = (REPOSITORY / "docker" / "ari-agent.service").read_text()
 DOCS = (REPOSITORY / "docs" / "existing-pbx.md").read_text()
 OF_THE_ASTERISK_BESIDE = {
@@ -21,8 +22,8 @@ OF_THE_ASTERISK_BESIDE = {
 """The controller beside the Asterisk of the same file reads these from the volume of secrets."""
 
 
-def service(name: str) -> str:
-    match = re.search(rf"^  {name}:.*?(?=^  [a-z#]|^\S|\Z)", COMPOSE, flags=re.DOTALL | re.MULTILINE)
+def service(name: str, compose: str = COMPOSE) -> str:
+    match = re.search(rf"^  {name}:.*?(?=^  [a-z#]|^\S|\Z)", compose, flags=re.DOTALL | re.MULTILINE)
     assert match, name
     return match[0]
 
@@ -45,6 +46,40 @@ def test_compose_passes_what_the_docs_name_for_a_bucket() -> None:
 def test_the_controller_alone_waits_for_no_asterisk_of_this_file() -> None:
     alone = service("controller-alone")
     assert "profiles: [controller-alone]" in alone and "depends_on: []" in alone and "secrets" not in alone
+
+
+def variables(name: str) -> dict[str, str]:
+    """What a service of the pairs is given, with the defaults of what the environment may say."""
+    default = r"\$\{\w+:-([^{}]*)\}"
+    text = re.sub(default, r"\1", re.sub(default, r"\1", service(name, PAIRS)))  # one may be in another
+    return dict(re.findall(r"^      ([A-Z_]+): \"?(.+?)\"?$", text, re.MULTILINE))
+
+
+def test_the_pairs_share_database_key_and_files_and_nothing_else() -> None:
+    one, two = ({**variables("controller-a"), **variables(f"controller-{pair}")} for pair in "ab")
+    shared = {name for name in one if one[name] == two[name]}
+    assert shared == {"ARI_AGENT_DATABASE_URL", "ARI_AGENT_ARTEFACTS_URL"}
+    for pair in (one, two):
+        assert pair["ARI_AGENT_NODE_URL"] == f"http://{pair['ARI_AGENT_BIND']}"
+        assert {name.removeprefix("ARI_AGENT_").lower() for name in pair} <= set(Settings.model_fields)
+    assert "ARI_AGENT_API_KEY" in variables("asterisk-a")
+
+
+def test_kamailio_knows_the_asterisks_of_the_pairs_and_no_port_is_used_twice() -> None:
+    one, two = ({**variables("asterisk-a"), **variables(f"asterisk-{pair}")} for pair in "ab")
+    kamailio = variables("kamailio")
+    where = [f"{pair['ARI_AGENT_SIP_BIND']}:{pair['ARI_AGENT_SIP_PORT']}" for pair in (one, two)]
+    assert kamailio["ARI_AGENT_ASTERISKS"].split(",") == where
+    assert one["ARI_AGENT_KAMAILIO"] == kamailio["ARI_AGENT_KAMAILIO_LISTEN"].partition(":")[0]
+    ports = [pair[name] for pair in (one, two) for name in pair if name.endswith("_PORT")]
+    assert len(ports) == len(set(ports)) == 8
+    assert int(one["ARI_AGENT_SIP_RTP_PORTS"].split("-")[1]) < int(two["ARI_AGENT_SIP_RTP_PORTS"].split("-")[0])
+
+
+def test_an_asterisk_of_the_pairs_is_told_the_address_of_kamailio() -> None:
+    conf = (REPOSITORY / "docker" / "kamailio" / "pjsip.conf").read_text()
+    assert len(re.findall(r"^match = ", conf, re.MULTILINE)) == 1
+    assert "s|^match = .*|match = $ARI_AGENT_KAMAILIO|" in (REPOSITORY / "docker" / "run-asterisk.sh").read_text()
 
 
 def test_the_unit_and_the_docs_name_the_same_paths() -> None:

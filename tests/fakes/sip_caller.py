@@ -84,6 +84,8 @@ class _Dialog:
     local_uri: str
     remote_tag: str | None = None
     target: str = ""
+    routes: tuple[str, ...] = ()
+    """The proxies on the way, the nearest first (RFC 3261 section 12.1.2)."""
     cseq: int = 1
     invite: SipMessage | None = None
     confirmed: bool = False
@@ -366,6 +368,7 @@ class SipCaller(asyncio.DatagramProtocol):
         to_tag = f";tag={dialog.remote_tag}" if dialog.remote_tag else ""
         common = (
             ("Via", self._via()),
+            *(("Route", route) for route in dialog.routes),
             ("Max-Forwards", "70"),
             ("From", f"{dialog.local_uri};tag={dialog.local_tag}"),
             ("To", f"{dialog.remote_uri}{to_tag}"),
@@ -484,6 +487,7 @@ class SipCaller(asyncio.DatagramProtocol):
         if message.status == 200:
             dialog.remote_tag = tag_of(message.need("To"))
             dialog.target = uri_of(message.need("Contact"))
+            dialog.routes = tuple(reversed(message.all("Record-Route")))
             dialog.confirmed = True
             ack = self._build("ACK", ())
             dialog.cseq -= 1  # an ACK takes the number of its INVITE
