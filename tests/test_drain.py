@@ -29,9 +29,8 @@ pytestmark = pytest.mark.slow
 async def controller_with_agent(folder: Path, **settings: str) -> AsyncIterator[tuple[Controller, str]]:
     """A controller, ready, and the id of an agent that web calls can have."""
     async with FakeAsterisk() as asterisk, AgentServer() as agents:
-        controller = Controller(
-            folder, ari_url=asterisk.url, ari_username="ari_agent", ari_password=PASSWORD, **settings
-        )
+        controller = Controller(folder, ari_url=asterisk.url, ari_username="ari_agent", ari_password=PASSWORD)
+        controller.environment.update(settings)
         controller.is_preloaded = False  # the command recognises the process by its command line
         async with controller:
             await controller.start()
