@@ -51,10 +51,11 @@ OF_OTHERS: Final = frozenset(
         *("SIP_BIND", "SIP_PORT", "SIP_TLS_PORT", "SIP_RTP_PORTS", "ARI_BIND", "ARI_PORT", "ASTERISK_OWNER"),
         *("SIP_WSS_BIND", "SIP_WSS_PORT"),
         *("SOFTPHONE_ACCOUNT", "SOFTPHONE_PASSWORD", "ENTITY_ID", "CACHE", "DEBIAN_MIRROR", "ETC", "TEMPLATES"),
+        *("ASTERISKS", "CALLERS", "KAMAILIO_FOLDER", "KAMAILIO_LISTEN", "POSTGRESQL_PASSWORD"),
         *("DEMO_AGENT_PORT", "DEMO_WEBHOOK_PORT", "DEMO_RUNNING"),
     }
 )
-"""Variables with our prefix that the demo and docker/install.sh read, without it. They are no settings of `serve`."""
+"""Variables with our prefix that the demo and docker/ read, without it. They are no settings of `serve`."""
 
 SERVICE_ENVIRONMENT: Final = (Path("/etc/ari-agent/asterisk/ari-agent.env"), Path("/etc/ari-agent/controller.env"))
 """The files that the systemd unit reads settings from."""
