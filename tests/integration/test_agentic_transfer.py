@@ -283,6 +283,7 @@ async def test_a_call_that_ends_meanwhile_leaves_nobody(stage: Stage, ends: str)
             if ends == "stop":
                 await three.call.caller.bye()
             else:  # the call goes on, with its own agent
+                await stage.events.event("transfer_cancelled", call_id=three.call.call_id, timeout_s=20)
                 await three.call.caller.hang_up()
         await three.target.bye()
         await second.gone()
