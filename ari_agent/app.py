@@ -122,6 +122,8 @@ async def controller(
         beside("watch over calls", calls.switchboard.watch())
         beside("chats", chats.run())
         beside("batch calls", calls.batches.run())
+        if shared.store.node_id is not None:
+            beside("trunks that other controllers change", calls.trunks.watch())
         stack.push_async_callback(calls.switchboard.close)
         yield calls.switchboard
 

@@ -173,7 +173,6 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "a channel of Asterisk, which only Asterisk can dial",
     ),
     "calls/trunk_attempts": ("integration/test_trunk_failover", "what counts is which carrier is called"),
-    "calls/trunk_sync": ("integration/test_outbound", "what is written shows in what Asterisk dials"),
     "calls/two_leg_call": ("integration/test_transfer_cases", "who is hung up when, between a caller and a target"),
     "calls/web/front_end_writer": ("calls/web/test_front_end", "writes what the front end is to hear"),
     "calls/web/web_acceptor": ("api/test_audio_websocket", "joins the websocket of a client with a registered call"),

@@ -1,4 +1,7 @@
-"""Keeps the trunks in Asterisk what the stored phone numbers say, through changes and restarts of either side."""
+"""Keeps the trunks in Asterisk what the stored phone numbers say, through changes and restarts of either side.
+
+Each controller looks after its own Asterisk. What another one changes is seen within a second.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ari_agent.asterisk.trunk_diagnosis import why_unreachable
 from ari_agent.asterisk.trunks import Trunks
 from ari_agent.contract.phone_number import PhoneNumber
 from ari_agent.contract.trunk_status import TrunkStatus
-from ari_agent.errors import AsteriskError, AsteriskUnreachable
+from ari_agent.errors import AsteriskError, AsteriskUnreachable, StoreError
 from ari_agent.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -22,6 +25,10 @@ _REMEDY: Final = (
 )
 _DIAGNOSIS_EVERY_S: Final = 60.0
 """How many seconds pass before a trunk is diagnosed again, as a batch of thousands may fail on a dead trunk."""
+_LOOK_S: Final = 0.5
+"""How many seconds pass before it is looked again whether another controller has changed a number."""
+_TROUBLE_S: Final = 5.0
+"""The same after the database failed."""
 
 
 class TrunkSync:
@@ -32,6 +39,9 @@ class TrunkSync:
         self._trunks = trunks
         self._turn = asyncio.Lock()
         self._diagnosed_s: dict[str, float] = {}
+        self._live: dict[str, int] = {}
+        """The numbers as Asterisk has them: when each was changed last, in milliseconds since 1970."""
+        self._all_live = asyncio.Event()
 
     async def refresh(self, phone_number: str) -> str | None:
         """Bring one trunk up to date; returns why calls out will not work and what to do, None where they will.
@@ -98,11 +108,38 @@ class TrunkSync:
                 log.error("trunk refused: %s; %s", error, _REMEDY, extra={"phone_number": phone_number})
         async with self._turn:
             await self._trunks.remove_others(frozenset(await self._phone_numbers()))
+        self._all_live.set()
+
+    async def watch(self) -> None:
+        """Bring up to date what other controllers change, from the first `refresh_all` on, until cancelled."""
+        await self._all_live.wait()
+        seen: tuple[int, int] | None = None
+        while True:
+            wait_s = _LOOK_S
+            try:
+                present = await self._store.phone_numbers.fingerprint()
+                if present != seen:
+                    await self._refresh_changed()
+                    seen = present
+            except StoreError as error:
+                log.error("changes of phone numbers are not seen now: %s", error)
+                wait_s = _TROUBLE_S
+            await asyncio.sleep(wait_s)
+
+    async def _refresh_changed(self) -> None:
+        modified_ms = await self._store.phone_numbers.modified_ms()
+        for phone_number in sorted(modified_ms.keys() | self._live.keys()):
+            if modified_ms.get(phone_number) != self._live.get(phone_number):
+                await self.refresh(phone_number)
 
     async def _refresh(self, phone_number: str) -> None:
         async with self._turn:
             number = await self._store.phone_numbers.get(phone_number)
             await self._trunks.put(phone_number, number.sip_outbound_trunk_config if number else None)
+            if number:
+                self._live[phone_number] = number.last_modification_timestamp
+            else:
+                self._live.pop(phone_number, None)
 
     async def _phone_numbers(self) -> list[str]:
         return [number.phone_number for number in await self._numbers()]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, or_, select, text, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, text, update
 
 from ari_agent.contract.parsing.e164 import all_spellings
 from ari_agent.contract.phone_number import PhoneNumber, PhoneNumberUpdate
@@ -141,6 +141,17 @@ class PhoneNumbers:
         rows = await self._database.rows(statement)
         page = [_phone_number(row) for row in rows[:limit]]
         return PhoneNumberPage(page, page[-1].phone_number if len(rows) > limit and page else None)
+
+    async def fingerprint(self) -> tuple[int, int]:
+        """Return what is another after each change of any number, by whatever process: a query that reads no record."""
+        statement = select(func.count().label("numbers"), func.sum(phone_numbers.c.modified_ms).label("sum_ms"))
+        (row,) = await self._database.rows(statement.select_from(phone_numbers))
+        return row.numbers, int(row.sum_ms or 0)
+
+    async def modified_ms(self) -> Mapping[str, int]:
+        """Return when each number was changed last, in milliseconds since 1970."""
+        rows = await self._database.rows(select(phone_numbers.c.phone_number, phone_numbers.c.modified_ms))
+        return {row.phone_number: row.modified_ms for row in rows}
 
     async def search(
         self, text: str, *, agent_ids: Collection[str] = (), limit: int = 50, pagination_key: str | None = None
