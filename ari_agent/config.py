@@ -318,8 +318,7 @@ class Settings(ProcessSettings):
         """The URL of the API for programs of this machine, without a slash at its end."""
         # Nobody reaches "every address of this machine"; from it, its own loopback leads to the API all the same.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind.host, self.bind.host)  # noqa: S104 -- is not bound
-        shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.bind.port}"
+        return Address(host, self.bind.port).http_url
 
     @property
     def _beside_database(self) -> Path:

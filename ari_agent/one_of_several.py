@@ -19,7 +19,7 @@ from typing import Final
 from ari_agent.config import PREFIX, Settings
 from ari_agent.errors import ConfigurationError
 from ari_agent.process_share import port_share, suffix_of
-from ari_agent.setting_values import PortRange
+from ari_agent.setting_values import Address, PortRange
 from ari_agent.stop_signals import StopSignals
 
 DRAIN: Final = b"drain\n"
@@ -54,15 +54,14 @@ def bound_for_itself(settings: Settings, number: int) -> tuple[socket.socket, Se
         ConfigurationError: it cannot be bound.
     """
     host, port = settings.node_bind
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    own = Address(host, port and port + number - 1)
     try:
-        bound = socket.create_server((host, port and port + number - 1), family=family)
+        bound = socket.create_server(own, family=own.family)
     except OSError as error:
         raise ConfigurationError(
-            f"{PREFIX}NODE_BIND: cannot listen on {host}:{port and port + number - 1}: {error.strerror}"
+            f"{PREFIX}NODE_BIND: cannot listen on {own.host}:{own.port}: {error.strerror}"
         ) from None
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{bound.getsockname()[1]}"
+    url = Address(host, bound.getsockname()[1]).http_url
     return bound, settings.model_copy(update={"node_url": url})
 
 

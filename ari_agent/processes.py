@@ -77,7 +77,7 @@ def _check_free(settings: Settings) -> None:
     """Listen where the processes will, alone: with the port shared, a second set of them would not be noticed."""
     host, port = settings.bind
     try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        socket.create_server(settings.bind, family=settings.bind.family).close()
     except OSError as error:
         raise ConfigurationError(f"{PREFIX}BIND: cannot listen on {host}:{port}: {error.strerror}") from None
 

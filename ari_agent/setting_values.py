@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,21 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+    @property
+    def shown(self) -> str:
+        """The address as `host:port`; an IPv6 address is in brackets (RFC 3986 section 3.2.2)."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def http_url(self) -> str:
+        """The http URL of what listens there, without a slash at its end."""
+        return f"http://{self.shown}"
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """What kind of socket listens there: IPv6 for a numeric IPv6 address, else IPv4."""
+        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
 
 class PortRange(NamedTuple):

@@ -54,8 +54,8 @@ def _written(value: object) -> str:
             return "none"
         case bool():
             return str(value).lower()
-        case Address(host, port):
-            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case Address():
+            return value.shown
         case PortRange(first, last):
             return str(first) if first == last else f"{first}-{last}"
         case BaseModel():
