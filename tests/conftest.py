@@ -26,9 +26,18 @@ from tests.store.databases import (
     kept_database,
     postgresql_url,
     shared_url,
+    shared_url_of_module,
 )
 
-__all__ = ["bare_database_url", "database_url", "empty_database", "kept_database", "postgresql_url", "shared_url"]
+__all__ = [
+    "bare_database_url",
+    "database_url",
+    "empty_database",
+    "kept_database",
+    "postgresql_url",
+    "shared_url",
+    "shared_url_of_module",
+]
 
 # The processes that tests start run in folders of their own, and what is tested is this tree, wherever it is installed.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))

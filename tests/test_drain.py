@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
 from tests.fakes.agent_server import AgentServer, echo
 from tests.fakes.controller import Controller, free_tcp_port
 from tests.fakes.web_client import WebFrontEnd
-from tests.store.databases import Kept
 
 pytestmark = pytest.mark.slow
 
@@ -96,17 +95,11 @@ async def test_the_command_waits_for_calls_while_new_ones_are_refused_and_ends_a
         assert errors.startswith(f"ari-agent: no controller answers at {controller.url}: Cannot connect")
 
 
-@pytest.fixture
-def postgresql_database(kept_database: Kept) -> Iterator[str]:
-    yield kept_database.take()
-    kept_database.give_back()
-
-
 async def test_all_processes_behind_the_port_drain_none_is_started_again_and_signals_mean_what_they_do_without(
-    tmp_path: Path, postgresql_database: str
+    tmp_path: Path, shared_url: str
 ) -> None:
     port = free_tcp_port()
-    several = {"PROCESSES": "2", "DATABASE_URL": postgresql_database, "NODE_BIND": f"127.0.0.1:{port}"}
+    several = {"PROCESSES": "2", "DATABASE_URL": shared_url, "NODE_BIND": f"127.0.0.1:{port}"}
     async with controller_with_agent(tmp_path, DRAIN_S="600", **several) as (controller, agent_id):
         assert controller.process is not None
         await controller.logged(f"node_url=http://127.0.0.1:{port + 1} ", timeout_s=45)

@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,7 +26,6 @@ from tests.asterisk.fake_asterisk import PASSWORD, FakeAsterisk
 from tests.fakes.agent_server import AgentServer, echo
 from tests.fakes.controller import Controller, free_tcp_port
 from tests.fakes.web_client import WebFrontEnd
-from tests.store.databases import Kept
 
 NODE_URL = re.compile(r"API listens .*node_url=(?P<url>\S+) process_number=(?P<number>\d)")
 STARTED = re.compile(r"controller started process_number=(?P<number>\d) pid=(?P<pid>\d+)")
@@ -84,12 +83,6 @@ def found_in_log(log: str, pattern: re.Pattern[str], group: str) -> dict[str, st
     return {found["number"]: found[group] for found in pattern.finditer(log)}
 
 
-@pytest.fixture
-def postgresql_database(kept_database: Kept) -> Iterator[str]:
-    yield kept_database.take()
-    kept_database.give_back()
-
-
 @asynccontextmanager
 async def two_processes(folder: Path, database_url: str) -> AsyncIterator[tuple[Controller, FakeAsterisk]]:
     async with FakeAsterisk() as asterisk:
@@ -109,8 +102,8 @@ async def two_processes(folder: Path, database_url: str) -> AsyncIterator[tuple[
             yield controller, asterisk
 
 
-async def test_two_are_one_api(tmp_path: Path, postgresql_database: str) -> None:
-    async with two_processes(tmp_path, postgresql_database) as (controller, asterisk):
+async def test_two_are_one_api(tmp_path: Path, shared_url: str) -> None:
+    async with two_processes(tmp_path, shared_url) as (controller, asterisk):
         log = controller.log_text()
         urls = found_in_log(log, NODE_URL, "url")
         pids = {number: int(pid) for number, pid in found_in_log(log, STARTED, "pid").items()}

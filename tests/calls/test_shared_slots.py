@@ -23,13 +23,6 @@ from ari_agent.store.tables import nodes, slots
 from tests.calls.shared_pools import Member, join, members, rows, until_rows, until_waiting
 from tests.fakes.preloaded import run_and_read
 from tests.fakes.tcp_relay import TcpRelay
-from tests.store.databases import Kept
-
-
-@pytest.fixture
-def shared_url(kept_database: Kept) -> Iterator[str]:
-    yield kept_database.take()
-    kept_database.give_back()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,23 +13,16 @@ import pytest_asyncio
 from tests.fakes.agent_server import echo
 from tests.fakes.controller import Controller
 from tests.integration.stage import DIALPLAN, Stage, staged
-from tests.store.databases import Kept
-
-
-@pytest.fixture(scope="module")
-def database_url(kept_database: Kept) -> Iterator[str]:
-    yield kept_database.take()
-    kept_database.give_back()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> AsyncIterator[Stage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, shared_url_of_module: str) -> AsyncIterator[Stage]:
     """With the first of them."""
     folder = tmp_path_factory.mktemp("first")
     async with staged(
         folder,
         pbx_options={"extensions": DIALPLAN, "processes": 2},
-        DATABASE_URL=database_url,
+        DATABASE_URL=shared_url_of_module,
         APP_SUFFIX="1",
         SPOOL_DIR=str(folder / "spool"),
     ) as made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,20 +13,15 @@ import pytest_asyncio
 from tests.fakes.agent_server import Agent, echo
 from tests.fakes.controller import Controller
 from tests.integration.stage import Connected, Stage, staged
-from tests.store.databases import Kept
-
-
-@pytest.fixture(scope="module")
-def database_url(kept_database: Kept) -> Iterator[str]:
-    yield kept_database.take()
-    kept_database.give_back()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> AsyncIterator[Stage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, shared_url_of_module: str) -> AsyncIterator[Stage]:
     """With the first of them."""
     folder = tmp_path_factory.mktemp("first")
-    async with staged(folder, DATABASE_URL=database_url, NODE_NAME="first", SPOOL_DIR=str(folder / "spool")) as made:
+    async with staged(
+        folder, DATABASE_URL=shared_url_of_module, NODE_NAME="first", SPOOL_DIR=str(folder / "spool")
+    ) as made:
         controller = made.controller
         controller.environment["NODE_URL"] = controller.url
         await controller.stop()

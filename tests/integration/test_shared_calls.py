@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -18,7 +18,6 @@ from tests.fakes.agent_server import echo
 from tests.fakes.sip_caller import ReferPlan
 from tests.integration.stage import DIALPLAN, Stage, staged
 from tests.integration.test_check import command, named
-from tests.store.databases import Kept
 from tests.test_processes import NODE_URL, STARTED
 
 ARGUMENTS: Final = {
@@ -38,18 +37,12 @@ exten = agent-{name},1,Set(ARI_AGENT_ARGUMENTS=agent_id=${{PJSIP_HEADER(read,X-A
 )
 
 
-@pytest.fixture(scope="module")
-def postgresql_database(kept_database: Kept) -> Iterator[str]:
-    yield kept_database.take()
-    kept_database.give_back()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stage(tmp_path_factory: pytest.TempPathFactory, postgresql_database: str) -> AsyncIterator[Stage]:
+async def stage(tmp_path_factory: pytest.TempPathFactory, shared_url_of_module: str) -> AsyncIterator[Stage]:
     async with staged(
         tmp_path_factory.mktemp("shared"),
         pbx_options={"extensions": DIALPLAN + WITH_AGENT, "processes": 2},
-        DATABASE_URL=postgresql_database,
+        DATABASE_URL=shared_url_of_module,
         PROCESSES="2",
         DRAIN_S="20",
     ) as made:

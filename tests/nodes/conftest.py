@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -13,14 +13,6 @@ from ari_agent.nodes.pace import Pace
 from ari_agent.store.nodes import Introduction
 from ari_agent.store.store import Store
 from tests.nodes.joining_process import QUICK
-from tests.store.databases import Kept
-
-
-@pytest.fixture
-def shared_url(kept_database: Kept) -> Iterator[str]:
-    """The URL of an empty database with the current schema, on PostgreSQL."""
-    yield kept_database.take()
-    kept_database.give_back()
 
 
 @pytest.fixture

@@ -84,6 +84,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, empty_database:
         kept.give_back()
 
 
+@pytest.fixture(scope="module")
+def shared_url_of_module(kept_database: Kept) -> Iterator[str]:
+    """The same as `shared_url`, for all tests of a module."""
+    yield kept_database.take()
+    kept_database.give_back()
+
+
 @pytest.fixture
 def shared_url(kept_database: Kept) -> Iterator[str]:
     """The URL of an empty PostgreSQL database with the current schema, which several nodes may share."""
