@@ -108,6 +108,7 @@ async def controller(
             await gather(calls.switchboard.reconcile(), calls.trunks.refresh_all())
 
         failover = _failover(shared, calls)
+        stack.push_async_callback(failover.close)
         await failover.wait_for_namesakes()
         shared_calls = SharedCalls(shared.ari.shared_channels, calls=calls.switchboard)
         stack.push_async_callback(shared_calls.close)
@@ -122,7 +123,7 @@ async def controller(
         beside("watch over calls", calls.switchboard.watch())
         beside("chats", chats.run())
         beside("batch calls", calls.batches.run())
-        if shared.store.node_id is not None:
+        if shared.store.is_shared:
             beside("trunks that other controllers change", calls.trunks.watch())
         stack.push_async_callback(calls.switchboard.close)
         yield calls.switchboard
@@ -249,7 +250,7 @@ def _api(
             api_key=shared.settings.api_key.get_secret_value(),
             slots=calls.slots,
             nodes=shared.node.nodes,
-            other_nodes=None if shared.store.file else _other_nodes(shared),
+            other_nodes=_other_nodes(shared) if shared.store.is_shared else None,
             drain=drain,
             probes=probes(shared.ari, shared.database, calls.switchboard),
             metrics=metric_samples.sources(

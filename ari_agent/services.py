@@ -85,7 +85,7 @@ async def joined_node(settings: Settings, store: Store) -> AsyncIterator[AnyNode
         ConfigurationError: it cannot join.
     """
     about = Introduction(settings.node_name or socket.gethostname(), settings.own_app, _node_url(settings))
-    if store.file:
+    if not store.is_shared:
         yield SoleNode(about, started_ms=now_ms())
         return
     node = Node(store, about)
@@ -108,7 +108,7 @@ def _node_url(settings: Settings) -> str | None:
         host = "localhost" if address.is_loopback or address.is_unspecified else host
     if settings.node_url or host == "localhost" or not port:
         return settings.node_url
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return settings.bind.http_url
 
 
 @asynccontextmanager
@@ -265,7 +265,7 @@ def _speech_settings(settings: Settings) -> SpeechSettings:
 def webhook_delivery(store: Store, http: aiohttp.ClientSession, settings: Settings, trace: Trace | None) -> Delivery:
     """Return what delivers the webhooks of the store's outbox, and is woken by it."""
     api_key, copies_data = settings.api_key.get_secret_value(), settings.webhook_data_copy
-    poll_s = POLL_INTERVAL_S if store.file else SHARED_POLL_S
+    poll_s = SHARED_POLL_S if store.is_shared else POLL_INTERVAL_S
     delivery = Delivery(store.outbox, http, api_key, copies_data=copies_data, now_ms=now_ms, poll_s=poll_s, trace=trace)
     store.outbox.on_added = delivery.wake
     return delivery

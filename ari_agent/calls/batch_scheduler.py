@@ -127,7 +127,7 @@ class BatchScheduler:
         next_ms = await self._store.batches.next_due_ms()
         if next_ms is None:
             return _LONGEST_SLEEP_S
-        soonest_s = 0.0 if self._store.file else _TURN_S
+        soonest_s = _TURN_S if self._store.is_shared else 0.0
         return max(soonest_s, (next_ms - self._now_ms()) / 1000)
 
     async def _place_one_of_each(self, due: Sequence[BatchCall]) -> int:
@@ -201,5 +201,5 @@ class BatchScheduler:
 
     async def _sleep(self, wait_s: float) -> None:
         """Sleep for wait_s seconds, no longer than batches may be left alone, or until a batch is taken."""
-        longest_s = _LONGEST_SLEEP_S if self._store.file else _LONGEST_SHARED_SLEEP_S
+        longest_s = _LONGEST_SHARED_SLEEP_S if self._store.is_shared else _LONGEST_SLEEP_S
         await is_set_within(self._news, min(wait_s, longest_s))

@@ -69,6 +69,13 @@ class Failover:
             taking.add_done_callback(lambda _: self._taking.pop(dead_node_id))
         await asyncio.shield(taking)
 
+    async def close(self) -> None:
+        """End what is being taken over: this controller stops, and another one goes on with its calls."""
+        tasks = list(self._taking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _take_over(self, dead_node_id: int) -> None:
         nodes = self._nodes()
         dead = next((node for node in nodes if node.node_id == dead_node_id), None)

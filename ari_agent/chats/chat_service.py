@@ -192,7 +192,7 @@ class ChatService:
             UnknownAsset: there is no such chat.
             ValueError: the chat would store more than before.
         """
-        if self._services.store.file is None:  # another controller may lead it, and would write what it knows of it
+        if self._services.store.is_shared:  # another controller may lead it, and would write what it knows of it
             with suppress(ChatNotOngoing):
                 await self._live.ongoing(chat_id)
         async with self._live.lock:

@@ -98,7 +98,7 @@ class LiveChats:
             store = self._services.store
             if not await store.chats.take(chat.chat_id):
                 return None  # it has ended meanwhile
-            if store.file is None:  # whoever led it may have written until now
+            if store.is_shared:  # whoever led it may have written until now
                 chat = await store.chats.get(chat.chat_id) or chat
             goes_on = await store.chats.goes_on(chat.chat_id)
             agent = goes_on.agent if goes_on else await store.agents.any(chat.agent_id, chat.version)

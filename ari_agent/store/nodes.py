@@ -197,16 +197,14 @@ class NodeSession:
     async def leave(self, node_id: int) -> None:
         """Delete our own row as `remove` does; where calls go on without us, leave it to be taken over, as lost."""
 
-        def write(connection: sa.Connection) -> bool:
+        def write(connection: sa.Connection) -> None:
             release_node(connection, node_id)
             has_calls = sa.exists().where(calls.c.node_id == node_id, calls.c.call_status.in_(UNFINISHED))
-            lost = _this(node_id).where(has_calls).values(state=LOST)
-            return connection.execute(lost).rowcount == 0
+            connection.execute(_this(node_id).where(has_calls).values(state=LOST))
+            connection.execute(sa.delete(nodes).where(nodes.c.node_id == node_id, ~has_calls))
 
-        if await self._session.write(write):
-            await self.remove(node_id)
-        else:
-            await self.release(node_id)
+        await self._session.write(write)
+        await self.release(node_id)
 
     async def remove(self, node_id: int) -> None:
         """Delete the row of a node and its slots, which ends what it had claimed, and let go of its lock."""

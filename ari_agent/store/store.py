@@ -121,6 +121,11 @@ class Store:
         return engine.engine_id if engine.version is None else f"{engine.engine_id} version {engine.version}"
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other controllers may use the database: not where it is a file."""
+        return self.file is None
+
+    @property
     def file(self) -> Path | None:
         """The file of the database; None where the database is no file."""
         return self._database.file
